@@ -24,12 +24,12 @@ from execbot.exits.plan.wishes import NO_WISHES, Wishes
 from execbot.exits.position_view import Known, position_view
 from execbot.exits.rules.view import Coverage
 from execbot.exits.store import every_plan, open_plans, plan_of
-from execbot.exits.structures.plan import StructurePlan
+from execbot.exits.structures.plan import StructurePlan, structure_plans
 from execbot.journal.records import OrderRecord
 from execbot.model.enums import PositionSide, Side
 from execbot.model.flags import flags_of
 from execbot.model.numbers import ZERO, maybe_text, text
-from execbot.model.symbols import symbol_key
+from execbot.model.symbols import symbol_key, units_word
 
 if TYPE_CHECKING:
     from execbot.oms.place.held_plans import HeldPlanner
@@ -215,6 +215,19 @@ def _may_begin(desk: Desk, plan: ExitPlan) -> bool:
     return any(record.order.is_open for record in (entry, *after))
 
 
+def _no_plan(desk: Desk, symbol: str) -> NoPlan:
+    """A leg's exits are its structure's: they are given anew."""
+    error = NoPlan(symbol)
+    structure = next(
+        (p for p in structure_plans(desk.journal, desk.now()) if symbol in p.ratios), None
+    )
+    if structure is not None:
+        error.hint = f"It has those of its structure: {structure.levels}."
+        legs = " ".join(sorted(structure.ratios))
+        error.next_step = f"Give them anew: execbot option protect {legs} --stop PRICE"
+    return error
+
+
 @carried_out(
     CommandStep.INTENT, CommandStep.ANSWER, CommandStep.CANCEL, CommandStep.PLAN, CommandStep.MARK
 )
@@ -226,7 +239,7 @@ def move(desk: Desk, symbol: str, levels: Levels, *, far: bool = False) -> Prote
     """
     plan = plan_of(desk.journal, symbol)
     if plan is None:
-        raise NoPlan(symbol)
+        raise _no_plan(desk, symbol)
     desk.placer.refuse_flags(flags_of(far=far))
     _planner(desk).move(plan, levels.stop, levels.targets, far=far)
     return _carried_out(desk, symbol)
@@ -269,7 +282,7 @@ def _carried_out(desk: Desk, symbol: str) -> Protected:
     uncovered = found.coverage.uncovered if found is not None else ZERO
     warnings = [] if is_watched else [NOBODY_WATCHES, *_left(plan)]
     if uncovered > 0:
-        warnings.append(f"{uncovered} shares have no stop at the broker yet.")
+        warnings.append(f"{uncovered} {units_word(symbol)} have no stop at the broker yet.")
     is_done = stands(desk, symbol)
     if not is_done and not uncovered:
         warnings.append(f"The orders at the broker do not stand as the plan says yet: {LOOK}")

@@ -133,9 +133,9 @@ def _check_without_stop(targets: Sequence[LevelSpec], names: Names) -> None:
 
 def _check_parent(request: OrderRequest, names: Names) -> None:
     """Refuse what the order alone shows to be impossible, before the broker is asked for anything.
-    Of a contract it depends on a running `watch`: the planner refuses that."""
+    Of contracts it depends on a running `watch`: the planner refuses that."""
     why = why_no_legs(request, is_crypto=is_pair(request.symbol))
-    if why is None or is_option(request.symbol):
+    if why is None or request.spread or is_option(request.symbol):
         return
     raise BadExits(
         f"{names.stop} and {names.target} are not possible: {why.message}",

@@ -346,12 +346,15 @@ def _unwatched(desk: Desk, entry: PricedEntry, *, tells_targets: bool) -> list[s
 
 def _exits_of(desk: Desk, entry: PricedEntry, record: OrderRecord | None = None) -> ShownExits:
     """Measured from what was paid, where something was, else from where the order would trade."""
-    if entry.plan is None:
+    if entry.plan is None and entry.structure is None:
         return ShownExits()
-    from execbot.exits.distances import distances_of
+    from execbot.exits.distances import distances_of, distances_of_structure
 
     price, qty = entry.price, entry.request.qty
     if record is not None:
         price = record.order.filled_avg_price or price
         qty = record.order.qty or qty
+    if entry.structure is not None:
+        return ShownExits(distances_of_structure(entry.structure, price, qty))
+    assert entry.plan is not None
     return ShownExits(distances_of(entry.plan, price, qty, desk.now()))

@@ -11,9 +11,10 @@ from msgspec import Struct
 
 from execbot.exits.levels import LevelError, r_multiple
 from execbot.exits.plan.plan import ExitPlan, priced
+from execbot.exits.structures.plan import StructurePlan
 from execbot.model.enums import PositionSide
 from execbot.model.numbers import CENT, ZERO, maybe_text, text
-from execbot.model.symbols import multiplier_of
+from execbot.model.symbols import OPTION_MULTIPLIER, multiplier_of
 
 HUNDRED = Decimal(100)
 
@@ -83,6 +84,24 @@ def distances_of(
     return tuple(found)
 
 
+def distances_of_structure(
+    plan: StructurePlan, entry: Decimal | None, qty: Decimal | None
+) -> tuple[Distance, ...]:
+    """The same of net levels; prices without a sign, as people say them. `entry` is signed. R of a
+    structure is its largest loss, which no level moves: none is told here."""
+    net = entry or plan.entry_net
+    if not net:
+        return ()
+    side = PositionSide.LONG if net > 0 else PositionSide.SHORT
+    size = None if qty is None else abs(qty) * OPTION_MULTIPLIER
+    levels = (("stop", plan.stop_net), ("target", plan.target_net))
+    return tuple(
+        _measured(name, "", abs(at), side, abs(net), None, size)
+        for name, at in levels
+        if at is not None
+    )
+
+
 def _distance(
     name: str,
     asked: str,
@@ -91,8 +110,20 @@ def _distance(
     entry: Decimal,
     qty: Decimal | None,
 ) -> Distance:
-    won = at - entry if plan.side is PositionSide.LONG else entry - at
-    r = r_multiple(plan.side, entry, plan.stop.initial, at)
+    return _measured(name, asked, at, plan.side, entry, plan.stop.initial, qty)
+
+
+def _measured(
+    name: str,
+    asked: str,
+    at: Decimal,
+    side: PositionSide,
+    entry: Decimal,
+    stop: Decimal | None,
+    qty: Decimal | None,
+) -> Distance:
+    won = at - entry if side is PositionSide.LONG else entry - at
+    r = r_multiple(side, entry, stop, at)
     return Distance(
         name,
         asked,

@@ -26,7 +26,8 @@ class LimitUse(Struct, frozen=True):
 
 class EntryRisk(Struct, frozen=True):
     """USD, and percent of equity. `usd` is what the stop would lose; without a `stop` all that it
-    costs is at risk. `r_per_share` is one R of a share, None without a stop. None: not known."""
+    costs is at risk. `r_per_share` is one R of a share, None without a stop. None: not known.
+    `is_most`: of contracts, whose largest loss `usd` is, a stop or not."""
 
     cost: Decimal | None
     cost_pct: Decimal | None
@@ -37,6 +38,7 @@ class EntryRisk(Struct, frozen=True):
     r_per_share: Decimal | None
     buying_power_left: Decimal | None
     limits: tuple[LimitUse, ...]
+    is_most: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         names = ("cost", "cost_pct", "usd", "usd_pct", "price", "stop", "r_per_share")
@@ -62,7 +64,7 @@ class EntryRisk(Struct, frozen=True):
 
     def line(self) -> str:
         """`Risk: 47.50 USD (0.05 % of equity), stop 232.97, R 4.75 a share`."""
-        if self.stop is None and self.usd != self.cost:
+        if self.is_most:
             return f"Risk: {_usd(self.usd)}{_share(self.usd_pct)}, the most that it can lose"
         if self.stop is None:
             return f"Risk: {_usd(self.usd)}{_share(self.usd_pct)}, no stop: all of it, no R"

@@ -72,7 +72,7 @@ class Protection(Struct, frozen=True):
     def bare_qty(self) -> Decimal:
         """Nothing covers it. What stands in a structure that is looked after has its stop: no
         broker could hold that."""
-        is_kept = self.plan is None and self.structure.is_kept
+        is_kept = self.plan is None and self.structure.is_kept and not self.structure.bare
         return ZERO if is_kept else self.coverage.uncovered
 
     @property
@@ -260,7 +260,8 @@ def _missing(
     structure = view.structure
     if plan is None and structure.plan is not None and structure.plan.has_stop:
         is_new = _is_recent(structure.plan.created_at, view) or _is_young(journal, view, None)
-        return "" if is_new else structure.trouble
+        if structure.trouble or not structure.bare:
+            return "" if is_new else structure.trouble
     if plan is None:
         is_promised = around.settings.exits.every_position
         young = _is_young(journal, view, None)

@@ -108,6 +108,14 @@ class Ledgers(Packing):
             _audit_of, "SELECT * FROM audit WHERE subject = ? ORDER BY seq", (subject,)
         )
 
+    def decisions(self, kind: str, subject: str) -> list[AuditRow]:
+        """Those of one kind about a subject, oldest first."""
+        return self._read(
+            _audit_of,
+            "SELECT * FROM audit WHERE subject = ? AND kind = ? ORDER BY seq",
+            (subject, kind),
+        )
+
     def last_audit(self, kind: str, subject: str) -> AuditRow | None:
         """The newest decision of a kind about a subject."""
         found = self._read(

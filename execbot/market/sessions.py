@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
 from msgspec import Struct, field
 
@@ -126,6 +127,7 @@ def crypto_now(at: datetime) -> MarketNow:
     return MarketNow(at, Session.REGULAR, None, None, None, never_closes=True)
 
 
+@lru_cache(maxsize=1024)  # asked for a few days, many times a second
 def _instant(day: date, wall: time) -> datetime:
     return datetime.combine(day, wall, tzinfo=new_york()).astimezone(UTC)
 

@@ -57,6 +57,12 @@ def _spread_words(order: Order | OrderRequest, legs: Sequence[Any]) -> str:
     return f"{count}{which} {net_words(order.limit_price)}, {order.time_in_force.value}"
 
 
+def spreads_words(order: Order, underlying: str = "") -> str:
+    """`3 AAPL spreads`: the order itself names neither a symbol nor a side."""
+    words = (text(order.qty or Decimal(1)), underlying, "spread" if order.qty == 1 else "spreads")
+    return " ".join(word for word in words if word)
+
+
 def net_words(net: Decimal | None) -> str:
     """The price of one unit of a spread."""
     if net is None:

@@ -78,7 +78,8 @@ class Signal(Struct, frozen=True):
     coins. `ttl_seconds` None means the configured time to live. `id` acts once, ever.
 
     With `legs` it is of a structure: `qty` counts its units, `net` is the limit of one unit, above
-    0 paid and below 0 received; `symbol` is the underlying, and `side` says whether it opens.
+    0 paid and below 0 received; `symbol` is the underlying, and `side` says whether it opens. Its
+    `stop` and `target` are net prices of one unit, without a sign.
     """
 
     id: str
@@ -147,10 +148,12 @@ def _check_levels(signal: Signal) -> None:
     if signal.stop is None or signal.target is None or not signal.side.opens:
         return
     gains = signal.target - signal.stop
-    if gains == 0 or (gains > 0) is not (signal.side is SignalSide.BUY):
+    is_bought, what = signal.side is SignalSide.BUY, str(signal.side)
+    if signal.legs and signal.net is not None:
+        is_bought, what = signal.net >= 0, "a debit" if signal.net >= 0 else "a credit"
+    if gains == 0 or (gains > 0) is not is_bought:
         raise SignalError(
-            f"stop {signal.stop} and target {signal.target} are the wrong way round "
-            f"for {signal.side}",
+            f"stop {signal.stop} and target {signal.target} are the wrong way round for {what}",
             field="stop",
         )
 
@@ -227,7 +230,9 @@ def read_signal(data: object, *, now: datetime, new_id: str) -> Signal:
     )
 
 
-NOT_WITH_LEGS = ("stop", "target", "notional", "confidence", "expected_price")
+NOT_WITH_LEGS = ("notional", "confidence", "expected_price")
+ONLY_TO_OPEN = ("stop", "target")
+"""With legs that all open: net prices of one unit, without a sign."""
 
 
 def _legs(data: Mapping[Any, Any]) -> tuple[Leg, ...]:
@@ -253,6 +258,9 @@ def _net(legs: tuple[Leg, ...], numbers: dict[str, Decimal | None]) -> Decimal |
     for name in NOT_WITH_LEGS:
         if numbers[name] is not None:
             raise SignalError("is not given with legs", field=name)
+    for name in ONLY_TO_OPEN:
+        if numbers[name] is not None and not all(leg.opens for leg in legs):
+            raise SignalError("is not given with a leg that closes", field=name)
     qty = numbers["qty"]
     if qty is None or not is_whole(qty):
         raise SignalError("whole units of the structure, with legs", field="qty")

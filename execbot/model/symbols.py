@@ -82,6 +82,11 @@ def asset_class_of(symbol: str) -> AssetClass:
     return AssetClass.US_OPTION if is_option(symbol) else AssetClass.US_EQUITY
 
 
+def units_word(symbol: str) -> str:
+    """What a quantity of it counts, for people."""
+    return "contracts" if is_option(symbol) else "shares"
+
+
 def multiplier_of(symbol: str) -> Decimal:
     """Dollars that a move of one dollar in its price makes for a quantity of one."""
     return OPTION_MULTIPLIER if is_option(symbol) else Decimal(1)

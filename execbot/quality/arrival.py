@@ -12,7 +12,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 from execbot.journal.confirmation import Arrival, ArrivalBasis, OrderKind, QuoteSeen
 from execbot.journal.records import OrderRecord, Role
-from execbot.model.enums import STOP_TYPES, OrderType, Side, TimeInForce
+from execbot.model.enums import STOP_TYPES, OrderClass, OrderType, Side, TimeInForce
 from execbot.model.quote import Quote
 from execbot.quality.facts import Facts
 
@@ -84,6 +84,8 @@ def kind_of(facts: Facts) -> OrderKind:
         return OrderKind.AUCTION
     if order.type in STOP_TYPES:
         return OrderKind.STOP
+    if order.order_class is OrderClass.MLEG:
+        return OrderKind.RESTING  # a leg is written as at market, and waits for its net price
     if order.type is OrderType.MARKET:
         return OrderKind.MARKETABLE
     quote = facts.decided_by or facts.looked.arrival

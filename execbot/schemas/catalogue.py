@@ -72,6 +72,7 @@ ANSWERS: dict[str, Any] = {
     "option held": list[Structure],
     "option close": SentOrder | DryRun,
     "option protect": Structure,
+    "option together": Structure,
     "option exercise": Exercise,
     "option abandon": Exercise,
     "signal": SignalPreview | SignalResult,

@@ -89,6 +89,8 @@ class StructureExits(Output):
     """The plan."""
     legs: list[str]
     """The contracts that it closes together."""
+    units: Number | None
+    """So many units alone; null: all that are held."""
     stop_net: Number | None
     """Net price of one unit, signed: below 0 for what was sold."""
     target_net: Number | None

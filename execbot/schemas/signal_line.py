@@ -16,6 +16,7 @@ from execbot.model.options.signal_legs import RATIO_MAX
 from execbot.model.signal import (
     NOT_WITH_LEGS,
     NUMBER_MAX,
+    ONLY_TO_OPEN,
     SHORT_WORD,
     TTL_SECONDS_MAX,
     SignalSide,
@@ -43,6 +44,7 @@ BEYOND = (
     "a `debit`, `credit` or a number of units as text that is out of bounds, or no whole units",
     "legs of several underlyings, uncovered ones, ratios with a common divisor, or a `symbol` or "
     "`side` that is not theirs",
+    "a `stop` or `target` with a leg that closes",
 )
 """What the reader refuses and a JSON Schema cannot say."""
 
@@ -208,9 +210,11 @@ class SignalLine(Input):
     expected_price: Amount | None = None
     """What the strategy saw, USD a share: slippage is measured against it."""
     stop: Amount | None = None
-    """Where the position is given up, USD a share, instead of what trading.yaml says."""
+    """Where the position is given up, USD a share, instead of what trading.yaml says. With legs
+    that open: the net price of one unit, without a sign; a running `watch` keeps it."""
     target: Amount | None = None
-    """Where profit is taken, USD a share, instead of what trading.yaml says."""
+    """Where profit is taken, USD a share, instead of what trading.yaml says. With legs: see
+    `stop`."""
     tier: Name | None = None
     """For sizing by stars."""
     confidence: Confidence | None = None
@@ -240,5 +244,8 @@ class SignalLine(Input):
             return self
         single = (getattr(self, name) for name in (*NOT_WITH_LEGS, "tier"))
         if len(nets) != 1 or self.qty is None or any(value is not None for value in single):
-            raise ValueError("legs go with qty and one of debit and credit, and with no levels")
+            raise ValueError("legs go with qty and one of debit and credit")
+        is_open = all(leg.to != "close" for leg in self.legs)
+        if not is_open and any(getattr(self, name) is not None for name in ONLY_TO_OPEN):
+            raise ValueError("a leg that closes has no stop and no target")
         return self

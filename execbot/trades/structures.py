@@ -61,8 +61,8 @@ def with_structures(
             by_order[name].append(trip)
     for some in by_order.values():
         groups.join(some)
-    for plan in kept:
-        groups.join([t for t in contracts if t.symbol in plan.symbols and _stood(t, plan.since)])
+    for together in _named(contracts, kept):
+        groups.join(together)
     folded = [some for some in groups.all() if len(some) > 1]
     used = {trip.id for some in folded for trip in some}
     structures = []
@@ -110,6 +110,19 @@ def structure_endings(trip: RoundTrip, orders: Mapping[str, OrderRecord]) -> tup
 def ratio_of(leg: RoundTrip, trip: RoundTrip) -> Decimal:
     """Contracts of one unit, signed."""
     return leg.entered / trip.entered * _sign(leg)
+
+
+def _named(
+    trips: Iterable[RoundTrip], kept: Iterable[KeptTogether]
+) -> Iterable[Sequence[RoundTrip]]:
+    """What was kept together; of a contract that was in several the newest counts."""
+    oldest_first = sorted(kept, key=lambda one: one.since)
+    found: defaultdict[KeptTogether, list[RoundTrip]] = defaultdict(list)
+    for trip in trips:
+        of = [one for one in oldest_first if trip.symbol in one.symbols and _stood(trip, one.since)]
+        if of:
+            found[of[-1]].append(trip)
+    return found.values()
 
 
 class _Groups:

@@ -154,6 +154,7 @@ def calls(journal: Journal) -> dict[str, Callable[[], Any]]:
         "meta_all": lambda: journal.meta_all("k"),
         "audit": lambda: journal.audit("risk", "a", "rule", {}, "passed", T0),
         "audit_of": lambda: journal.audit_of("a"),
+        "decisions": lambda: journal.decisions("risk", "a"),
         "last_audit": lambda: journal.last_audit("risk", "a"),
         "recoveries": lambda: [journal.recoveries(T0), journal.recoveries(T0, T0 + hour)],
         "claim_signal": lambda: journal.claim_signal("s", "AAPL", {}, T0),

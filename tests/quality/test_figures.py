@@ -23,7 +23,7 @@ from execbot.journal.confirmation import (
     QuoteSeen,
 )
 from execbot.journal.records import Execution, FillState, OrderRecord, Progress
-from execbot.model.enums import OrderStatus, OrderType, Side, TimeInForce
+from execbot.model.enums import OrderClass, OrderStatus, OrderType, Side, TimeInForce
 from execbot.quality.confirm import confirmation_of, says_the_same
 from execbot.quality.facts import Facts, Looked, PositionFacts, SignalFacts
 from execbot.quality.looks import GIVE_UP, due_at, looks_left
@@ -168,6 +168,7 @@ def test_what_one_side_pays_the_other_gets(bid: Decimal, width: Decimal, paid: D
     "shape, kind",
     [
         ({"type": OrderType.MARKET}, OrderKind.MARKETABLE),
+        ({"type": OrderType.MARKET, "order_class": OrderClass.MLEG}, OrderKind.RESTING),
         ({"type": OrderType.LIMIT, "limit_price": D("100.02")}, OrderKind.MARKETABLE),
         ({"type": OrderType.LIMIT, "limit_price": D("100.01")}, OrderKind.RESTING),
         ({"type": OrderType.LIMIT, "limit_price": D("99.98"), "side": Side.SELL}, "marketable"),

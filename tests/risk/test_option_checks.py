@@ -78,6 +78,14 @@ def limits(**changes: Any) -> Any:
     return replace(b.LIMITS, options=replace(OptionSettings(), **changes))
 
 
+ROLL = (
+    Leg(CALL, Side.SELL, 1, opens=False),
+    Leg(HIGH, Side.BUY, 1, opens=False),
+    Leg(LATER_CALL, Side.BUY),
+    Leg("AAPL270115C00210000", Side.SELL),
+)
+"""A vertical that brings 3.90 - 2.00 = 1.90, and another one for that and the net price."""
+
 SHARES = b.held("AAPL", "100", "200", market_value="20000", qty_available="100")
 
 CASES: list[tuple[str, Intent, Facts, Any]] = [
@@ -151,6 +159,14 @@ def test_losses_and_collateral_by_hand() -> None:
         (Leg(CALL, Side.SELL), Leg(HIGH, Side.BUY), Leg(PUT, Side.SELL), Leg(LOW_PUT, Side.BUY))
     )
     assert collateral(condor) == 1000  # one side alone can lose
+
+
+@pytest.mark.parametrize(("most_pct", "passes"), [(D("1.05"), True), (D("1.04"), False)])
+def test_a_roll_can_lose_what_its_closing_legs_bring_too(most_pct: Decimal, passes: bool) -> None:
+    """It costs 0.20, and opens what is worth 0.20 and the 1.90 of the vertical that it leaves."""
+    intent = spread("0.20", *ROLL, qty=5)
+    verdict = evaluate(intent, facts(), limits(max_loss_pct=most_pct))
+    assert ("option_max_loss" in {one.code for one in verdict.failures}) is not passes
 
 
 def test_roll_of_a_lone_short_is_no_order() -> None:

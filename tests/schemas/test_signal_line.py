@@ -71,6 +71,7 @@ SPREAD = {"strength": 82, "legs": LEGS, "debit": "1.20", "qty": 2}
     "fields",
     [
         {}, {"symbol": "AAPL"}, {"side": "buy"}, {"debit": 0}, {"debit": 1.2}, {"qty": "3"},
+        {"stop": "0.60"}, {"target": 3},
         {"debit": None, "credit": "0.35"}, {"legs": [{**leg, "to": "close"} for leg in LEGS]},
         {"legs": [{**LEGS[0], "symbol": LOW.lower()}, LEGS[1]]}, {"ttl_seconds": 60},
     ],
@@ -90,7 +91,7 @@ def test_a_structure_is_allowed_by_both(fields: dict[str, Any]) -> None:
         {"legs": [LEGS[0], {**LEGS[1], "ratio": 0}]},
         {"legs": [LEGS[0], {**LEGS[1], "to": "roll"}]},
         {"legs": [LEGS[0], {**LEGS[1], "qty": 1}]}, {"legs": [LEGS[0], {**LEGS[1], "symbol": "F"}]},
-        {"stop": "0.60"}, {"target": 3}, {"notional": 500}, {"tier": "A"}, {"confidence": 0.5},
+        {"notional": 500}, {"tier": "A"}, {"confidence": 0.5},
         {"expected_price": 1}, {"strength": None},
     ],
     ids=str,

@@ -25,7 +25,7 @@ from watch.options.test_structures_kept import (
 
 from execbot.desk.look.trade_json import trade_json
 from execbot.desk.look.trades import Wanted, trades_of
-from execbot.exits.structures.plan import StructurePlan, save_structure
+from execbot.exits.structures.plan import StructurePlan, end_structures, save_structure
 from execbot.journal.journal import Journal
 from execbot.model.numbers import ZERO
 from execbot.trades.risk_taken import RiskFrom
@@ -257,3 +257,44 @@ def test_watch_books_what_shares_that_came_and_went_have_made(tmp_path: Path) ->
     [trade] = made(world.desk.journal)
     assert trade.trip.gross == sum(cash_of_rows(world.desk.call).values())
     assert trade.trip.gross == realised(world.desk.journal)
+
+
+def opened_leg_by_leg(desk: Desk) -> None:
+    """A straddle, by two orders."""
+    for symbol in (CALL, PUT):
+        elsewhere(desk, "position", symbol=symbol, qty=1, price="2.00")
+        desk.sleep(1)
+    desk.oms.reconcile()
+
+
+@pytest.mark.parametrize("is_named", [False, True])
+def test_what_was_opened_leg_by_leg_stays_one_trade_once_it_was_kept_as_one(
+    desk: Desk, is_named: bool
+) -> None:
+    """Its plan is over, and nobody closed it by that."""
+    opened_leg_by_leg(desk)
+    now = desk.now()
+    if is_named:
+        plan = StructurePlan("s", "AAPL", {CALL: D(1), PUT: D(1)}, now, D(4), D(1))
+        save_structure(desk.journal, plan, now)
+        end_structures(desk.journal, ["s"], "by hand", now)
+    desk.sleep(1)
+    for symbol in (CALL, PUT):
+        desk.call("DELETE", f"/v2/positions/{symbol}")
+        desk.sleep(1)
+    desk.oms.reconcile()
+    found = made(desk.journal)
+    assert [len(one.trip.legs) for one in found] == ([2] if is_named else [0, 0])
+    assert sum(one.trip.gross for one in found) == realised(desk.journal)
+
+
+def test_a_contract_belongs_to_what_it_was_kept_with_last(desk: Desk) -> None:
+    opened_leg_by_leg(desk)
+    elsewhere(desk, "position", symbol=FAR_CALL, qty=1, price="1.00")
+    desk.oms.reconcile()
+    for name, other in (("first", PUT), ("second", FAR_CALL)):
+        desk.sleep(1)
+        plan = StructurePlan(name, "AAPL", {CALL: D(1), other: D(1)}, desk.now(), D(4), D(1))
+        save_structure(desk.journal, plan, desk.now())
+    legs = sorted(tuple(leg.symbol for leg in one.trip.legs) for one in made(desk.journal))
+    assert legs == [(), (CALL, FAR_CALL)]

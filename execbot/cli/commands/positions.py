@@ -31,7 +31,8 @@ COLUMNS = (
     *("opened_at", "age_seconds", "strategy_id", "signal_strength", "signal_id"),
     *("entry_client_order_id", "qty_available", "asset_class", "cost_basis", "realized_pl", "fees"),
     *("fees_estimated", "net_pl", "protected_qty", "missing", "structure.plan_id"),
-    *("structure.stop_net", "structure.target_net", "structure.underlying_stop"),
+    *("structure.units", "structure.stop_net", "structure.target_net"),
+    "structure.underlying_stop",
 )
 
 

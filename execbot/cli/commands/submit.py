@@ -124,6 +124,7 @@ def submit(
 
     The stop and one target go along with the order. Of several targets none does: after the fill
     `watch` spreads the shares over them, and the stop stands at the broker from the start.
+    Of option contracts none goes along: a running `watch` places or keeps them from the fill on.
 
     \b
     Examples:
@@ -138,7 +139,7 @@ def submit(
       execbot submit BTC/USD --notional 100 --json
       execbot submit AAPL261218C00250000 --qty 1 --limit 4.15
       execbot submit --leg "buy 1 AAPL261218C00250000" --leg "sell 1 AAPL261218C00260000" \\
-        --debit 1.20
+        --debit 1.20 --stop-loss 50% --take-profit 2.40
     """
     typed = OrderFlags(
         symbol=symbol or "",
@@ -158,7 +159,7 @@ def submit(
         risk=risk,
     )
     risked = _read_risk(risk, stop_loss)
-    request = _read_order(typed, leg, debit, credit, exits=bool(stop_loss or take_profit))
+    request = _read_order(typed, leg, debit, credit)
     read_wait(wait)
     check_all_checks(all_checks, dry_run)
     if at_broker:
@@ -220,19 +221,12 @@ def submit(
 
 
 def _read_order(
-    typed: OrderFlags, legs: list[str] | None, debit: Text, credit: Text, *, exits: bool
+    typed: OrderFlags, legs: list[str] | None, debit: Text, credit: Text
 ) -> OrderRequest:
     """Raises Failure (2)."""
     if legs:
         from execbot.cli.flags.leg_flags import to_spread
 
-        if exits:
-            raise usage(
-                "--leg was given with --stop-loss or --take-profit",
-                hint="Alpaca takes no exits with a spread.",
-                next_step="Once it has filled: execbot option protect",
-                kind="usage.leg",
-            )
         return to_spread(legs, debit, credit, typed)
     if debit is not None or credit is not None:
         raise usage(

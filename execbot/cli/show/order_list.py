@@ -77,13 +77,11 @@ def totals_line(records: Sequence[OrderRecord], hidden: int) -> str:
     """`2 orders work, 3 filled: bought 1,234.50, sold 99.00. 4 more with --all.`"""
     if not records and not hidden:
         return ""
-    orders = list(_flat(record.order for record in records))  # an exit is an order like any other
-    open_ones = sum(order.is_open for order in orders)
-    bought, sold = ZERO, ZERO
-    for order in orders:
-        value = _filled_value(order)
-        bought, sold = (bought + value, sold) if order.side.sign > 0 else (bought, sold + value)
-    filled = sum(has_filled(order) for order in orders)
+    said = [one for record in records for one in (record.order, *_exits_of(record.order))]
+    traded = [one for one in _flat(record.order for record in records) if not one.is_spread]
+    open_ones, filled = sum(one.is_open for one in said), sum(map(has_filled, said))
+    bought = sum((_filled_value(one) for one in traded if one.side.sign > 0), ZERO)
+    sold = sum((_filled_value(one) for one in traded if one.side.sign < 0), ZERO)
     parts = [f"{counted(open_ones, 'order')} {'works' if open_ones == 1 else 'work'}"]
     parts.append(f"{filled} filled" + (_traded(bought, sold) if filled else ""))
     more = f" Replaced or refused, seen with --all: {hidden}." if hidden else ""
@@ -99,6 +97,11 @@ def _filled_value(order: Order) -> Decimal:
     if order.filled_avg_price is None:
         return ZERO
     return order.filled_qty * order.filled_avg_price * order.multiplier
+
+
+def _exits_of(order: Order) -> Iterator[Order]:
+    """An exit is an order like any other; a leg of a spread is none of its own."""
+    return iter(()) if order.is_spread else _flat(order.legs)
 
 
 def _flat(orders: Any) -> Iterator[Order]:

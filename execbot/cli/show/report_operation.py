@@ -8,6 +8,7 @@ from execbot.cli.show.order_views import when
 from execbot.cli.show.output import Table
 from execbot.cli.show.report_words import LISTED_MAX, NUMERIC, lasted, part_of, percent_of
 from execbot.desk.look.reporting.report_parts import PeriodReport
+from execbot.model.symbols import units_word
 
 
 def operation_views(period: PeriodReport) -> list[Table | str]:
@@ -46,7 +47,8 @@ def _protection_table(period: PeriodReport) -> Table:
         *(
             (
                 f"  {one.symbol} {one.state.value.replace('_', ' ')}",
-                f"{one.share_minutes:.2f} share-minutes, {one.times} times, {lasted(one.lasted)}",
+                f"{one.share_minutes:.2f} {units_word(one.symbol).removesuffix('s')}-minutes, "
+                f"{one.times} times, {lasted(one.lasted)}",
             )
             for one in found.exposures[:LISTED_MAX]
         ),

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from execbot.exits.structures.plan import StructurePlan, structure_plans
+from execbot.exits.structures.plan import StructurePlan, kept_together, structure_plans
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord
 from execbot.model.enums import OrderClass
@@ -17,16 +17,18 @@ from execbot.trades.structures import KeptTogether
 
 class Together(Struct, frozen=True):
     """`parents` are the orders of several legs by the client_order_id of their legs, `plans` what
-    kept some of them as one. `symbols` are those asked for, the contracts beside them, and the
-    underlyings whose shares they may have delivered."""
+    kept some of them as one, `named` what was said to be one. `symbols` are those asked for, the
+    contracts beside them, and the underlyings whose shares they may have delivered."""
 
     symbols: frozenset[str]
     parents: Mapping[str, str] = {}
     plans: tuple[StructurePlan, ...] = ()
+    named: tuple[KeptTogether, ...] = ()
 
     @property
     def kept(self) -> list[KeptTogether]:
-        return [KeptTogether(frozenset(p.ratios), p.created_at) for p in self.plans]
+        by_plans = (KeptTogether(frozenset(p.ratios), p.created_at) for p in self.plans)
+        return [*by_plans, *self.named]
 
     @property
     def contracts(self) -> frozenset[str]:
@@ -42,6 +44,7 @@ def together_with(journal: Journal, symbols: Iterable[str], now: datetime) -> To
     parents: dict[str, str] = {}
     plans = {plan.plan_id: plan for plan in structure_plans(journal, now)}
     contracts: set[str] = set()
+    named: dict[KeptTogether, None] = {}
     while new:
         symbol = new.pop()
         contracts.add(symbol)
@@ -54,11 +57,14 @@ def together_with(journal: Journal, symbols: Iterable[str], now: datetime) -> To
                     new |= _legs(journal, parent) - contracts
             if record.plan_id and record.plan_id not in plans:
                 plans |= _planned(journal, record, now)
+        for legs, since in kept_together(journal, symbol):
+            named[KeptTogether(legs, since)] = None
+            new |= legs - contracts
         for plan in plans.values():
             new |= (set(plan.ratios) - contracts) if symbol in plan.ratios else set()
     roots = {c.root for s in contracts if (c := option_contract(s)) is not None}
     traded = {root for root in roots if journal.position(root) is not None}
-    return Together(everything | contracts | traded, parents, tuple(plans.values()))
+    return Together(everything | contracts | traded, parents, tuple(plans.values()), tuple(named))
 
 
 def _legs(journal: Journal, parent: str) -> set[str]:

@@ -7,7 +7,6 @@ is in doubt: the contracts and shares show it, not a second try.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from decimal import Decimal
 
 from msgspec import Struct
@@ -17,10 +16,11 @@ from execbot.desk.account import Desk
 from execbot.desk.errors import DeskError
 from execbot.desk.opening.outcomes import CommandStep, carried_out
 from execbot.market.sessions import trading_day
-from execbot.model.account import Position
-from execbot.model.numbers import ZERO, text
+from execbot.model.numbers import text
 from execbot.model.symbols import OPTION_MULTIPLIER, OptionContract, option_contract
 from execbot.model.times import eastern
+from execbot.risk.facts import index_positions
+from execbot.risk.options.cover import uncovered_after
 
 DECISION = "option"
 """The kind of their audit rows."""
@@ -109,26 +109,13 @@ def exercise_contract(desk: Desk, wanted: Exercised) -> Exercised:
 
 
 def other_legs(desk: Desk, wanted: Exercised) -> list[str]:
-    """Warnings: what would be left without cover, with the shares that come or go."""
+    """Warnings: what would lose its cover, with the shares that come or go."""
     contract = option_contract(wanted.symbol)
     if contract is None:
         return []
-    positions = [p for p in desk.client.get_positions() if p.symbol != wanted.symbol]
-    stock = next((p.qty for p in positions if p.symbol == contract.root), ZERO)
-    found = [(option_contract(p.symbol), p) for p in positions]
-    left = [(c, p) for c, p in found if c is not None and c.root == contract.root]
-    stock += ZERO if wanted.is_abandoned else wanted.shares
-    lots = max(stock, ZERO) // OPTION_MULTIPLIER
-    bare = [p.symbol for c, p in left if p.qty < 0 and _cover_of(c, left, lots) < 0]
-    if not bare:
-        return []
-    return [f"{', '.join(bare)} stays sold: without {wanted.symbol} nothing covers it."]
-
-
-def _cover_of(
-    sold: OptionContract, left: Sequence[tuple[OptionContract, Position]], lots: Decimal
-) -> Decimal:
-    """What is held of its kind with as late an expiry, less all that is sold; below 0: too
-    little."""
-    same = (p.qty for c, p in left if c.is_call is sold.is_call and c.expires >= sold.expires)
-    return sum(same, lots if sold.is_call else ZERO)
+    change = {wanted.symbol: -wanted.qty}
+    if not wanted.is_abandoned:
+        change[contract.root] = wanted.shares
+    positions = index_positions(desk.client.get_positions())
+    why = uncovered_after(contract.root, positions, change, None)
+    return [f"Without {wanted.symbol} {why}."] if why else []

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from execbot.desk.account import Desk
 from execbot.desk.options.structures import NoStructure, Structure
-from execbot.exits.structures.plan import structure_plans
+from execbot.exits.structures.plan import kept_together, structure_plans
 from execbot.journal.records import OrderRecord
 from execbot.model.account import Position
 from execbot.model.enums import OrderClass
@@ -21,7 +21,7 @@ def apart(desk: Desk, structure: Structure) -> list[Structure]:
     plan keeps, are taken as one, since nothing says which of them belong together."""
     held = {position.symbol: position for position in structure.positions}
     groups: list[set[str]] = []
-    for symbols in (*_planned(desk), *_opened(desk, structure)):
+    for symbols in (*_planned(desk), *_named(desk, structure), *_opened(desk, structure)):
         together = symbols & set(held)
         touched = [group for group in groups if group & together]
         if together:
@@ -37,6 +37,18 @@ def apart(desk: Desk, structure: Structure) -> list[Structure]:
 def _planned(desk: Desk) -> Iterator[set[str]]:
     for plan in structure_plans(desk.journal, desk.now()):
         yield set(plan.ratios)
+
+
+def _named(desk: Desk, structure: Structure) -> Iterator[set[str]]:
+    """What a plan has kept as one since it is held, though that may be over."""
+    found: dict[tuple[frozenset[str], datetime], set[str]] = {}
+    for position in structure.positions:
+        known = desk.journal.position(position.symbol)
+        since = None if known is None else known.opened_at
+        names = kept_together(desk.journal, position.symbol)
+        if names and (since is None or names[-1][1] >= since):
+            found.setdefault(names[-1], set()).add(position.symbol)
+    yield from found.values()
 
 
 def _opened(desk: Desk, structure: Structure) -> Iterator[set[str]]:

@@ -16,21 +16,23 @@ from execbot.desk.errors import DeskError
 from execbot.desk.look.protection import protection_of
 from execbot.desk.opening.outcomes import CommandStep, carried_out
 from execbot.desk.options.held_apart import one_of
-from execbot.desk.options.structures import Structure, structure_of
+from execbot.desk.options.structures import NoStructure, Structure, structure_of
 from execbot.desk.protect import watched_by
 from execbot.exits.plan.plan import PlanStatus
 from execbot.exits.rules.view import WORST_FIRST, Guarded
 from execbot.exits.store import change_plan, plan_of
+from execbot.exits.structures.asked import refuse_unreachable
 from execbot.exits.structures.plan import (
     StructurePlan,
     UnderlyingStop,
     end_structures,
+    keep_together,
     save_structure,
     structure_plans,
 )
 from execbot.model.numbers import text
 from execbot.model.options.contract import is_plain_root
-from execbot.model.options.structure import LEGS_MAX
+from execbot.model.options.structure import LEGS_MAX, LEGS_MIN
 
 
 class BadStructureExits(DeskError):
@@ -56,15 +58,23 @@ class Levels(Struct, frozen=True):
 
 
 @carried_out(CommandStep.PLAN, CommandStep.DECISION)
-def protect_structure(desk: Desk, names: Sequence[str], levels: Levels) -> StructureExits:
-    """Put the levels in force, in the place of those before. Raises NoStructure,
-    BadStructureExits, BrokerError."""
+def protect_structure(
+    desk: Desk, names: Sequence[str], levels: Levels, units: int | None = None
+) -> StructureExits:
+    """Put the levels in force, in the place of those before; `units`: for so many alone. Raises
+    NoStructure, BadStructureExits, LevelError, BrokerError."""
     structure = one_of(desk, names, structure_of(desk, names))
     if len(structure.positions) > LEGS_MAX:
         raise BadStructureExits(
             f"{len(structure.positions)} contracts of {structure.underlying} are held: "
             f"name at most {LEGS_MAX} that belong together"
         )
+    if units is not None and units > structure.units:
+        error = BadStructureExits(
+            f"you hold {structure.units} of {structure.underlying}'s structure; {units} is too many"
+        )
+        error.hint = "--qty counts its units; without it the exits are for all of them."
+        raise error
     paid = structure.paid
     worth = structure.worth
     if paid is None or worth is None:
@@ -73,20 +83,44 @@ def protect_structure(desk: Desk, names: Sequence[str], levels: Levels) -> Struc
     stop = None if levels.stop is None else levels.stop * sign
     target = None if levels.target is None else levels.target * sign
     _check(stop, target, worth)
+    ratios = {p.symbol: p.qty / structure.units for p in structure.positions}
+    refuse_unreachable(ratios, stop, target)
     _end_own_plans(desk, structure)
     now = desk.now()
     plan = StructurePlan(
         plan_id=f"structure-{int(now.timestamp() * 1000):012x}{os.urandom(4).hex()}",
         underlying=structure.underlying,
-        ratios={p.symbol: p.qty / structure.units for p in structure.positions},
+        ratios=ratios,
         created_at=now,
         entry_net=paid,
         stop_net=stop,
         target_net=target,
         underlying_stop=_underlying_stop(desk, structure, levels.underlying_stop),
+        units=None if units is None else Decimal(units),
     )
     save_structure(desk.journal, plan, now)
     return StructureExits(structure, plan, [*_unwatched(desk), *_could_stand(structure, levels)])
+
+
+@carried_out(CommandStep.DECISION)
+def stand_together(desk: Desk, names: Sequence[str]) -> Structure:
+    """Say that these contracts are one structure, however they were opened: shown, closed and
+    reported as one. Raises NoStructure, BadStructureExits, BrokerError."""
+    structure = structure_of(desk, names)
+    contracts = {p.symbol for p in structure.positions}
+    if not LEGS_MIN <= len(contracts) <= LEGS_MAX:
+        raise NoStructure(
+            f"a structure is {LEGS_MIN} to {LEGS_MAX} contracts, named: {len(contracts)}"
+        )
+    for plan in structure_plans(desk.journal, desk.now()):
+        if contracts & {*plan.ratios} and contracts != {*plan.ratios}:
+            error = BadStructureExits(f"{', '.join(sorted(plan.ratios))} have exits as one")
+            error.hint = "A contract that leaves its structure would leave its exits behind."
+            error.next_step = f"Take them off: execbot option protect {plan.underlying} --off"
+            raise error
+    with desk.journal.transaction():
+        keep_together(desk.journal, contracts, desk.now())
+    return structure
 
 
 @carried_out(CommandStep.PLAN, CommandStep.DECISION)
@@ -108,6 +142,12 @@ class Kept(Struct, frozen=True):
     guarded: Guarded
     plans: Sequence[StructurePlan] = ()
     missing: str = ""
+
+    @property
+    def is_part(self) -> bool:
+        """Its exits stand, and are not for all of it."""
+        is_kept = self.guarded is Guarded.NO_PLAN and not self.missing
+        return is_kept and any(plan.units is not None for plan in self.plans)
 
     def to_dict(self) -> dict[str, object]:
         return {

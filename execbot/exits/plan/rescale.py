@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from execbot.exits.levels import safe_stop, safe_target
 from execbot.exits.plan.plan import ExitPlan
-from execbot.model.numbers import QTY_STEP, is_whole
+from execbot.model.numbers import QTY_STEP, ZERO, is_whole
 
 SPLIT_GAP = Decimal("0.15")
 """A price that jumps this far, as a share, may be a split (5:4 is the smallest) until the broker's
@@ -140,8 +140,14 @@ def rescaled(plan: ExitPlan, ratio: Decimal, now: datetime) -> ExitPlan:
     def price(value: Decimal | None) -> Decimal | None:
         return None if value is None else value / ratio
 
+    tick = plan.facts.tick
+    least = tick or ZERO  # a level of a contract worth pennies must not become none
+
     def stop_at(value: Decimal | None) -> Decimal | None:
-        return None if value is None else safe_stop(value / ratio, plan.side)
+        return None if value is None else max(safe_stop(value / ratio, plan.side, tick), least)
+
+    def target_at(value: Decimal | None) -> Decimal | None:
+        return None if value is None else max(safe_target(value / ratio, plan.side, tick), least)
 
     stop = replace(
         plan.stop,
@@ -152,7 +158,7 @@ def rescaled(plan: ExitPlan, ratio: Decimal, now: datetime) -> ExitPlan:
     targets = tuple(
         replace(
             t,
-            price=None if t.price is None else safe_target(t.price / ratio, plan.side),
+            price=target_at(t.price),
             filled_qty=t.filled_qty * ratio,
         )
         for t in plan.targets

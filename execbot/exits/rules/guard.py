@@ -16,6 +16,7 @@ from execbot.exits.rules.view import Coverage, Guarded, Memory, View
 from execbot.exits.structures.standing import NOBODY_LOOKS, how_to_protect
 from execbot.model.enums import ARRIVING
 from execbot.model.numbers import ZERO, text
+from execbot.model.symbols import units_word
 
 _NO_ORDERS = SymbolOrders()
 _FRESH = Memory()
@@ -50,7 +51,9 @@ def _by_structure(view: View, coverage: Coverage) -> Coverage:
         return replace(coverage, state=Guarded.LEAVING, leaving=view.size)
     if not plan.has_stop:
         return coverage
-    kept = view.structure.is_kept
+    kept, bare = view.structure.is_kept, view.structure.bare
+    if kept and bare:  # of a part; the rest has no plan, and that is how the whole stands
+        return replace(coverage, covered=view.size - bare)
     return replace(coverage, state=Guarded.EMULATED if kept else Guarded.UNPROTECTED)
 
 
@@ -224,14 +227,14 @@ ALARM_AGAIN = timedelta(seconds=60)
 def _alarm(
     view: View, plan: ExitPlan, coverage: Coverage, seconds: int, refusal: str = ""
 ) -> Alarm:
-    shares = text(coverage.uncovered)
+    bare = f"{text(coverage.uncovered)} {units_word(view.symbol)}"
     if coverage.state is Guarded.EMULATED:
         message = (
-            f"{shares} shares have no stop at the broker, which refused it; "
+            f"{bare} have no stop at the broker, which refused it; "
             "the stop is watched here and ends with this program"
         )
         return Alarm("stop_emulated", view.symbol, message)
-    message = f"{shares} shares without a stop for {seconds} s"
+    message = f"{bare} without a stop for {seconds} s"
     if coverage.state is Guarded.LIFTED and plan.lift is not None:
         words = f"{message}: {_whose(plan.lift)}"
         return Alarm("stop_lifted", view.symbol, words, critical=True)

@@ -95,6 +95,8 @@ def followed(
         entry_net=level(plan.entry_net),
         stop_net=level(plan.stop_net),
         target_net=level(plan.target_net),
+        units=None if plan.units is None else plan.units * count,
+        spare={leg.new: plan.spare[leg.old] * count for leg in known if leg.old in plan.spare},
         underlying_stop=(
             UnderlyingStop(stop.price / count, stop.is_below) if stop and is_kept else None
         ),

@@ -7,15 +7,16 @@ it back costs. So for both a stop stands below the present worth and a target ab
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from execbot.journal.journal import Journal
-from execbot.model.numbers import maybe_decimal, maybe_text, text
+from execbot.model.numbers import ZERO, maybe_decimal, maybe_text, text
 from execbot.model.times import iso, parse_time
 
 STRUCTURES_KEY = "options:structures"
@@ -32,7 +33,12 @@ class UnderlyingStop(Struct, frozen=True):
 
 
 class StructurePlan(Struct, frozen=True):
-    """`ratios` are contracts of one unit, signed, by symbol. None: no such level."""
+    """`ratios` are contracts of one unit, signed, by symbol. None: no such level. `entry` is the
+    client_order_id of the order that opens it, empty once that has ended.
+
+    `units` is a part of what is held, None: all of it. What is sold otherwise is taken from the
+    rest first. Once the part is being left the rest is fixed: `spare`, signed, by symbol.
+    """
 
     plan_id: str
     underlying: str
@@ -42,6 +48,9 @@ class StructurePlan(Struct, frozen=True):
     stop_net: Decimal | None = None
     target_net: Decimal | None = None
     underlying_stop: UnderlyingStop | None = None
+    entry: str = ""
+    units: Decimal | None = None
+    spare: Mapping[str, Decimal] = {}
 
     @property
     def has_stop(self) -> bool:
@@ -49,10 +58,36 @@ class StructurePlan(Struct, frozen=True):
         return self.stop_net is not None or self.underlying_stop is not None
 
     def units_in(self, held: Mapping[str, Decimal]) -> Decimal | None:
-        """How many units are held; None where the legs do not stand as they should."""
-        counts = {held.get(symbol, Decimal(0)) / ratio for symbol, ratio in self.ratios.items()}
+        """How many units are held of it; None where the legs do not stand as they should."""
+        counts = {self._own(held, symbol) / ratio for symbol, ratio in self.ratios.items()}
+        if self.units is not None:
+            return self._part(counts)
         count = counts.pop()
         return None if counts or count < 0 else count
+
+    def _own(self, held: Mapping[str, Decimal], symbol: str) -> Decimal:
+        return held.get(symbol, ZERO) - self.spare.get(symbol, ZERO)
+
+    def _part(self, counts: Collection[Decimal]) -> Decimal | None:
+        """Whole units as far as the scarcest leg goes. More was sold than there was to spare."""
+        least = min(counts) if not self.spare else max(min(counts), ZERO)
+        if not any(counts) or (self.spare and least < 1):
+            return ZERO
+        whole = least.to_integral_value(ROUND_FLOOR)
+        assert self.units is not None
+        return min(self.units, whole) if whole >= 1 else None
+
+    def quantities(self, units: Decimal) -> dict[str, Decimal]:
+        """Contracts of so many units, signed."""
+        return {symbol: ratio * units for symbol, ratio in self.ratios.items()}
+
+    def left_alone(self, held: Mapping[str, Decimal], units: Decimal) -> StructurePlan:
+        """The same, of a part that is left now: what else is held stays, whatever fills when."""
+        if self.units is None or self.spare:
+            return self
+        part = self.quantities(units)
+        spare = {symbol: held.get(symbol, ZERO) - qty for symbol, qty in part.items()}
+        return replace(self, units=units, spare=spare)
 
     def worth(self, middles: Mapping[str, Decimal]) -> Decimal | None:
         """Of one unit a share; None where a contract has no price."""
@@ -81,7 +116,8 @@ class StructurePlan(Struct, frozen=True):
         said = [f"net {word} {text(abs(net))}" for word, net in found if net is not None]
         if self.underlying_stop is not None:
             said.append(f"left when {self.underlying} is at {text(self.underlying_stop.price)}")
-        return ", ".join(said)
+        levels = ", ".join(said)
+        return levels if self.units is None else f"{text(self.units)} of them: {levels}"
 
     def shown(self) -> dict[str, Any]:
         """As the answers of commands say it."""
@@ -89,6 +125,7 @@ class StructurePlan(Struct, frozen=True):
         return {
             "plan_id": self.plan_id,
             "legs": sorted(self.ratios),
+            "units": self.units,
             "stop_net": self.stop_net,
             "target_net": self.target_net,
             "underlying_stop": None if stop is None else stop.price,
@@ -106,6 +143,9 @@ class StructurePlan(Struct, frozen=True):
             "target_net": maybe_text(self.target_net),
             "underlying_stop": None if stop is None else text(stop.price),
             "underlying_is_below": None if stop is None else stop.is_below,
+            "entry": self.entry,
+            "units": maybe_text(self.units),
+            "spare": {symbol: text(qty) for symbol, qty in self.spare.items()},
         }
 
     @classmethod
@@ -122,6 +162,9 @@ class StructurePlan(Struct, frozen=True):
             maybe_decimal(data.get("stop_net")),
             maybe_decimal(data.get("target_net")),
             None if price is None else UnderlyingStop(price, bool(data.get("underlying_is_below"))),
+            str(data.get("entry") or ""),
+            maybe_decimal(data.get("units")),
+            {str(s): maybe_decimal(q) or ZERO for s, q in (data.get("spare") or {}).items()},
         )
 
 
@@ -142,6 +185,7 @@ def save_structure(journal: Journal, plan: StructurePlan, now: datetime) -> None
             del plans[name]
         journal.meta_set(STRUCTURES_KEY, {**plans, plan.plan_id: plan.to_json()})
         journal.audit("option", plan.plan_id, "protect", plan.to_json(), "saved", now)
+        keep_together(journal, plan.ratios, now)
 
 
 def replace_structure(
@@ -153,7 +197,27 @@ def replace_structure(
         plans = dict(kept) if isinstance(kept, dict) else {}
         if plan.plan_id in plans:
             journal.meta_set(STRUCTURES_KEY, {**plans, plan.plan_id: new.to_json()})
+            if {*new.ratios} != {*plan.ratios}:
+                keep_together(journal, new.ratios, new.created_at)
             journal.audit("option", plan.plan_id, "protect", new.to_json(), f"followed: {why}", now)
+
+
+TOGETHER = "together"
+"""The kind of the audit rows that say so, one for each contract."""
+
+
+def keep_together(journal: Journal, contracts: Iterable[str], at: datetime) -> None:
+    """These are one structure from now on, and stay one trade when its plan is long over. Call it
+    in the transaction of what makes them one."""
+    names = sorted(contracts)
+    for name in names if len(names) > 1 else ():
+        journal.audit(TOGETHER, name, "option", {"legs": names}, "kept", at)
+
+
+def kept_together(journal: Journal, contract: str) -> list[tuple[frozenset[str], datetime]]:
+    """The structures that a contract was in, each with the moment from which on."""
+    rows = journal.decisions(TOGETHER, contract)
+    return [(frozenset(map(str, row.facts.get("legs") or ())), row.at) for row in rows]
 
 
 def end_structures(journal: Journal, names: Sequence[str], why: str, now: datetime) -> None:

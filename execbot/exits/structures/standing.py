@@ -22,11 +22,13 @@ NOBODY_LOOKS = "no `watch` looks after its exits"
 class StructureStanding(Struct, frozen=True):
     """One contract's part in it. `plan` is None where none names the contract; `trouble` says why
     the plan's stop is not kept, empty while it is. `has_others`: other contracts of its underlying
-    are held, so that it is not to be sold alone."""
+    are held, so that it is not to be sold alone. `bare` are contracts of it, unsigned, that a plan
+    over a part does not keep."""
 
     plan: StructurePlan | None = None
     trouble: str = ""
     has_others: bool = False
+    bare: Decimal = ZERO
 
     @property
     def is_kept(self) -> bool:
@@ -54,7 +56,15 @@ def standing_of(
     plan = next((one for one in plans if symbol in one.ratios), None)
     if plan is None:
         return StructureStanding(has_others=others)
-    return StructureStanding(plan, _trouble(plan, held, is_looked_after), others)
+    trouble = _trouble(plan, held, is_looked_after)
+    return StructureStanding(plan, trouble, others, _bare(plan, symbol, held))
+
+
+def _bare(plan: StructurePlan, symbol: str, held: Mapping[str, Decimal]) -> Decimal:
+    units = plan.units_in(held)
+    if plan.units is None or units is None:
+        return ZERO
+    return abs(held.get(symbol, ZERO) - plan.quantities(units)[symbol])
 
 
 def _trouble(plan: StructurePlan, held: Mapping[str, Decimal], is_looked_after: bool) -> str:

@@ -6,6 +6,8 @@ from msgspec.structs import replace
 
 from execbot.exits.plan.legs import without_legs
 from execbot.exits.store import OPEN, drop_plan, plan_by_id
+from execbot.exits.structures.asked import PLAN_OF_ENTRY
+from execbot.exits.structures.plan import StructurePlan, end_structures, structure_plans
 from execbot.journal.records import OrderRecord, Role
 from execbot.model.flags import Flag, Flags, flags_of
 from execbot.model.order import OrderRequest
@@ -14,6 +16,7 @@ from execbot.oms.place.family import Family, filled
 from execbot.oms.place.placed import Placed, why_again
 from execbot.oms.place.placer import Placer
 from execbot.oms.place.risk_gate import flags_given
+from execbot.oms.place.structure_entries import structure_of_entry
 
 
 def place_again(
@@ -33,6 +36,10 @@ def place_again(
     given = flags_given(journal, record.client_order_id) - {Flag.ALLOW_DUPLICATE}
     implied = flags_of(allow_duplicate=True, add=bool(filled(family.orders)))
     flags: Flags = given | implied
+    if request.spread:
+        entry = PricedEntry(request, structure=_exits_again(placer, record, family, request))
+        why = replace(why, plan_id=record.plan_id)
+        return placer.place(entry, why, flags=flags, adjust=adjust)
     plan = plan_by_id(journal, record.plan_id) if record.plan_id is not None else None
     if plan is None or record.role != Role.ENTRY:
         why = replace(why, plan_id=record.plan_id)
@@ -48,3 +55,21 @@ def place_again(
     return placer.place(
         prepared.entry, why, checked=prepared.checked, flags=prepared.flags, adjust=adjust
     )
+
+
+def _exits_again(
+    placer: Placer, record: OrderRecord, family: Family, request: OrderRequest
+) -> StructurePlan | None:
+    """The exits of a spread at the levels that were given with it, for the new order; None where
+    there were none, or where they rule what has filled, and so all that is held."""
+    journal, now, name = placer.oms.journal, placer.oms.now(), request.client_order_id
+    names = dict.fromkeys((record.client_order_id, family.name))
+    found = (structure_of_entry(journal, name, now) for name in names)
+    given = next((plan for plan in found if plan is not None), None)
+    if given is None:
+        return None
+    is_in_force = any(p.plan_id == given.plan_id for p in structure_plans(journal, now))
+    if is_in_force and filled(family.orders):
+        return None
+    end_structures(journal, [given.plan_id], f"tried again as {name}", now)
+    return replace(given, plan_id=f"{PLAN_OF_ENTRY}{name}", created_at=now, entry=name)

@@ -24,7 +24,7 @@ from execbot.risk.facts import (
 )
 from execbot.risk.options.cover import shares_free
 from execbot.risk.options.facts import is_of_options, underlying
-from execbot.risk.options.worth import net_price
+from execbot.risk.options.worth import freed_by, net_price
 from execbot.risk.pending import Purpose
 from execbot.risk.rules_history import day_loss_pct
 from execbot.risk.rules_position import options_name, position_name
@@ -45,7 +45,8 @@ class EntryBasis(Struct, frozen=True, omit_defaults=True):
 
     `price` is where it would trade, `value` what it adds to exposure, `taken` what the broker holds
     of `power` for it. `held` and `gross` are exposure before it, `positions` are counted with it.
-    Of contracts: `net` is the price of one unit, `shares` are free to cover what is sold. `lifts`
+    Of contracts: `net` is the price of one unit, `freed` that of its legs that close, `shares` are
+    free to cover what is sold. `lifts`
     are the exits in its way; `shortfall` says why it is smaller than what it was sized by.
     """
 
@@ -61,6 +62,7 @@ class EntryBasis(Struct, frozen=True, omit_defaults=True):
     loss_pct: Decimal | None = None
     limits: Mapping[str, Decimal] = {}
     net: Decimal | None = None
+    freed: Decimal = ZERO
     shares: Decimal = ZERO
     opens_short: str = ""
     shortfall: str = ""
@@ -93,7 +95,8 @@ def basis_of(
     root = underlying(request.spread[0].symbol if request.spread else request.symbol)
     free = shares_free(root, facts.positions, facts.pending)
     net = net_price(request, facts.options, opens=True)
-    return msgspec.structs.replace(basis, net=net, shares=free)
+    freed = freed_by(request, facts.options)
+    return msgspec.structs.replace(basis, net=net, freed=freed, shares=free)
 
 
 def _limits(settings: TradingSettings) -> dict[str, Decimal]:

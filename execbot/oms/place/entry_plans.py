@@ -27,19 +27,20 @@ from execbot.exits.store import drop_plan, entry_is, plan_by_id, plan_of, save_p
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord, Origin
 from execbot.model.enums import ErrorCategory, PositionSide, Side
+from execbot.model.options.spreads import underlying_of
 from execbot.model.order import OrderRequest
-from execbot.model.symbols import is_option
-from execbot.oms.errors import ClientIdReused, OmsError
+from execbot.oms.errors import ClientIdReused, NeedsWatch, OmsError
 from execbot.risk.facts import Facts, market_price
 from execbot.risk.options.facts import is_of_options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from execbot.config.schema import TradingSettings
     from execbot.exits.level_facts import LevelReader
     from execbot.exits.plan.plan import ExitPlan
+    from execbot.exits.structures.plan import StructurePlan
     from execbot.risk.sizing import Sized
 
 
@@ -95,7 +96,7 @@ class PricedEntry(Struct, frozen=True):
     adds to. `price` is where it would trade: the levels were measured from it. `conflict` says why
     the wishes cannot be met, once every other check has passed. `sized` is how its size came about,
     None where it was given. `known`: the order that was given under the id before, for which
-    nothing was planned now, and for which nothing may be sent.
+    nothing was planned now, and for which nothing may be sent. `structure` is the plan of a spread.
     """
 
     request: OrderRequest
@@ -105,6 +106,7 @@ class PricedEntry(Struct, frozen=True):
     conflict: LegsRefused | None = None
     sized: Sized | None = None
     known: OrderRecord | None = None
+    structure: StructurePlan | None = None
 
 
 def asked_by_submit(
@@ -119,7 +121,7 @@ def asked_by_submit(
 ) -> ExitsAsked:
     """Levels given with the order; else those of trading.yaml where `protect_submitted` is on.
 
-    The plan changes by the rules of trading.yaml unless `keeps_rules` is False. For one contract
+    The plan changes by the rules of trading.yaml unless `keeps_rules` is False. For contracts
     Alpaca takes no exits with the order; where `is_watched`, they come at the fill.
     """
     wishes = given
@@ -132,7 +134,7 @@ def asked_by_submit(
     return ExitsAsked(
         replace(wishes, rules=rules),
         must_go_along=given.has_levels,
-        watch_places=is_watched and is_option(request.symbol),
+        watch_places=is_watched and is_of_options(request),
         tif_is_given=tif_is_given,
         far=far,
     )
@@ -172,8 +174,10 @@ class EntryPlanner:
         """The entry with its exits, measured from where it would trade by `facts`.
 
         `request` must have its `client_order_id`. Raises LevelError where a level makes no sense,
-        LegsRefused, NoEntryPrice, and BrokerError.
+        LegsRefused, NoEntryPrice, NeedsWatch, and BrokerError.
         """
+        if request.spread:
+            return self._of_structure(request, asked, facts)
         held = facts.position(request.symbol)
         if held is not None and held.qty * request.side.sign < 0:
             refused = _closes(request) if asked.must_go_along else None
@@ -187,6 +191,24 @@ class EntryPlanner:
         if not asked.wishes.has_levels:
             return PricedEntry(request)
         return self._planned(without_legs(request), asked, facts, holds_already=held is not None)
+
+    def _of_structure(self, request: OrderRequest, asked: ExitsAsked, facts: Facts) -> PricedEntry:
+        """A spread goes out alone: `watch` keeps its net levels from the first fill on."""
+        if not asked.wishes.has_levels:
+            return PricedEntry(request)
+        from execbot.exits.structures.asked import plan_of_entry
+
+        if any(not leg.opens for leg in request.spread):
+            raise LegsRefused(_CLOSES_LEGS, _once_filled(request))
+        plan = plan_of_entry(request, asked.wishes, self._now())
+        if asked.must_go_along and not asked.watch_places:
+            raise _unkept(request)
+        held = [leg.symbol for leg in request.spread if facts.position(leg.symbol) is not None]
+        if held:
+            return PricedEntry(
+                request, conflict=LegsRefused(held_before(held), _once_filled(request))
+            )
+        return PricedEntry(request, structure=plan)
 
     def _planned(
         self, request: OrderRequest, asked: ExitsAsked, facts: Facts, *, holds_already: bool
@@ -233,6 +255,32 @@ _NO_LEG_FOR_IT = NoLegs("no leg could be that exit", "A leg is a stop or a limit
 
 def _instead(request: OrderRequest) -> str:
     return f"Leave them out, and protect the position: execbot protect {request.symbol}"
+
+
+_CLOSES_LEGS = NoLegs(
+    "a leg of this order closes: no stop or target goes with it",
+    "Its net price is not that of the structure which it leaves.",
+)
+
+
+def held_before(symbols: Sequence[str]) -> NoLegs:
+    return NoLegs(
+        f"{', '.join(symbols)} is held already: exits of this order would close that, too",
+        "Exits of a structure are for all that is held of its contracts.",
+    )
+
+
+def _once_filled(request: OrderRequest) -> str:
+    return f"Leave them out; once it has filled: execbot option protect {underlying_of(request)}"
+
+
+def _unkept(request: OrderRequest) -> NeedsWatch:
+    error = NeedsWatch(
+        f"no `execbot watch` is running to keep the exits of this {underlying_of(request)} spread",
+        hint="No broker holds exits of a spread, and nobody would act on them.",
+    )
+    error.next_step = "Start it: execbot watch. Or leave the exits out."
+    return error
 
 
 def _second_plan(request: OrderRequest) -> LegsRefused:

@@ -88,11 +88,14 @@ def _of_contracts(
         net, price = paid if request.spread else paid * request.side.sign, paid
     found = None
     if net is not None and request.qty is not None:
-        found = worth_of(legs_of(request, opens=True), request.qty, net, basis.shares)
+        legs = legs_of(request, opens=True)
+        found = worth_of(legs, request.qty, net, basis.shares, basis.freed)
     cost = None if found is None else found.premium
-    usd = None if found is None else found.at_risk
+    usd = None if found is None else found.loss
     taken = None if found is None else found.tied_up
-    value = None if found is None or usd is None else max(usd, found.premium)
+    value = None
+    if found is not None and found.at_risk is not None:
+        value = max(found.at_risk, found.premium)
     return EntryRisk(
         cost=_cents(cost),
         cost_pct=_percent(cost, basis.equity),
@@ -103,6 +106,7 @@ def _of_contracts(
         r_per_share=None,
         buying_power_left=_left(basis.power, taken),
         limits=tuple(_uses(basis, value)),
+        is_most=True,
     )
 
 

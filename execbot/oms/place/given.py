@@ -14,6 +14,7 @@ from execbot.model.numbers import ZERO
 from execbot.oms.place.entry_basis import basis_kept
 from execbot.oms.place.entry_plans import PricedEntry
 from execbot.oms.place.placed import Placed
+from execbot.oms.place.structure_entries import structure_in_force
 from execbot.oms.send.intent import request_of
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ def given_before(journal: Journal, record: OrderRecord) -> Placed:
     entry = PricedEntry(request_of(record), known=record)
     if basis is not None:
         entry = replace(entry, price=basis.price)
+    if entry.request.spread:
+        entry = replace(entry, structure=structure_in_force(journal, record))
     found = Placed(record, entry=entry, basis=basis)
     plan = None
     if record.plan_id is not None and record.role == Role.ENTRY:

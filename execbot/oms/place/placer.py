@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from execbot.alerts import Alerter
 from execbot.broker.errors import BrokerError
 from execbot.exits.plan.wishes import NO_WISHES
+from execbot.exits.structures.plan import end_structures
 from execbot.journal.records import OrderRecord, Role
 from execbot.model.account import Asset
 from execbot.model.enums import REOPENABLE, AssetClass, OrderStatus
@@ -43,6 +44,11 @@ from execbot.oms.place.given import given_before
 from execbot.oms.place.placed import Placed, Prepared, Provenance, was_sent_back, why_again
 from execbot.oms.place.risk_gate import Checked, OnPass, RiskGate
 from execbot.oms.place.sized import audit_size, sized_by_risk
+from execbot.oms.place.structure_entries import (
+    check_same_structure,
+    save_entry_structure,
+    structure_went_out,
+)
 from execbot.oms.send.intent import check_same_order
 from execbot.oms.service import OrderManagementSystem
 from execbot.risk.pending import Purpose
@@ -51,6 +57,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from execbot.exits.plan.plan import ExitPlan
+    from execbot.exits.structures.plan import StructurePlan
     from execbot.journal.journal import Journal
     from execbot.oms.place.add_to_position import Addition
     from execbot.oms.place.entry_plans import EntryPlanner, ExitsAsked
@@ -116,13 +123,22 @@ class Placer(Attempts):
         if known is not None:
             check_same_order(known, request)
             if asked is not None and asked.wishes.has_levels and asked.must_go_along:
-                check_same_exits(self.oms.journal, known, asked)
+                self._check_same_exits(known, request, asked)
             given = given_before(self.oms.journal, standing_for(self.oms.journal, known))
             entry = replace(entry, known=known)
         elif asked is not None and asked.wishes.has_levels:
             entry = replace(self.planner.priced(request, asked, facts), sized=sized)
         checked = self.risk.judge(entry.request, read, facts, flags | implied)
         return Prepared(entry, checked, flags | implied, given)
+
+    def _check_same_exits(
+        self, known: OrderRecord, request: OrderRequest, asked: ExitsAsked
+    ) -> None:
+        journal = self.oms.journal
+        if request.spread:
+            check_same_structure(journal, known, request, asked.wishes, self.oms.now())
+        else:
+            check_same_exits(journal, known, asked)
 
     def refuse_flags(self, flags: Flags) -> None:
         """Raise FlagNotAllowed for a flag that the configuration forbids."""
@@ -177,6 +193,8 @@ class Placer(Attempts):
             why = replace(why, plan_id=joined, role=Role.ENTRY)
         # What joins a position was planned for one that is held: it is not judged without it.
         checked.asks_anew = joined is None
+        if entry.structure is not None:
+            checked.on_pass = _saving_structure(checked.on_pass, entry.structure, self.oms.now())
 
         def attempts(request: OrderRequest) -> Placed:
             return self._attempts(
@@ -207,11 +225,15 @@ class Placer(Attempts):
             waits = known is not None and known.status is OrderStatus.QUEUED
             if plan is not None and not waits and not error.in_doubt:
                 entry_failed(journal, plan, self.oms.now(), f"not sent: {error.message}")
+            if entry.structure is not None and not waits and not error.in_doubt:
+                end_structures(journal, [entry.structure.plan_id], "not sent", self.oms.now())
             raise
         if placed.record.already:
             return replace(self.carried_on(placed.record), checked=placed.checked)
         if plan is not None:
             entry_went_out(journal, plan, placed.record, self.oms.now())
+        if entry.structure is not None:
+            structure_went_out(journal, entry.structure, placed.record, self.oms.now())
         return replace(placed, entry=entry)
 
     def carried_on(self, record: OrderRecord) -> Placed:
@@ -347,6 +369,17 @@ def _saving(before: OnPass | None, plan: ExitPlan) -> OnPass:
         if before is not None:
             before(journal)
         save_entry_plan(journal, plan)
+
+    return on_pass
+
+
+def _saving_structure(before: OnPass | None, plan: StructurePlan, at: datetime) -> OnPass:
+    """Writes the plan of a spread with the intent, after `before`."""
+
+    def on_pass(journal: Journal) -> None:
+        if before is not None:
+            before(journal)
+        save_entry_structure(journal, plan, at)
 
     return on_pass
 

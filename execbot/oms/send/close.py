@@ -26,7 +26,7 @@ from execbot.model.options.changed import stock_of
 from execbot.model.order import OrderRequest
 from execbot.model.quote import Quote
 from execbot.model.retrying import Pauses, polled
-from execbot.model.symbols import option_contract, pair_symbol, symbol_key
+from execbot.model.symbols import option_contract, pair_symbol, symbol_key, units_word
 from execbot.oms.errors import ClientIdReused, CloseFailed, HandedBack, NotPossible, OmsError
 from execbot.oms.results import CloseResult, Gate
 from execbot.oms.send.cancel import Canceler, has_ended
@@ -365,7 +365,8 @@ def closing_qty(position: Position, qty: Decimal | None, percentage: Decimal | N
     step = Decimal(1) if is_whole(held) and position.asset_class != AssetClass.CRYPTO else QTY_STEP
     wanted = round_down(held * percentage / 100, step)
     if wanted <= 0:
-        raise NotPossible(f"{text(percentage)} % of {text(held)} shares is less than one share")
+        word = units_word(position.symbol)
+        raise NotPossible(f"{text(percentage)} % of {text(held)} {word} is less than one")
     return wanted
 
 

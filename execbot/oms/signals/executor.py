@@ -132,7 +132,7 @@ class Executor:
         self._flags = flags_of(naked=naked)
         self._claims = SignalClaims(oms)
         self._closes = SignalCloses(self.placer, alerter)
-        self._spreads = SignalSpreads(self.placer)
+        self._spreads = SignalSpreads(self.placer, is_watched)
         self._on_failure = on_failure
         self._lock = threading.Lock()
         self._entry_turns = EntryTurns()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from execbot.exits.distances import Distance, distances_of
+from execbot.exits.distances import Distance, distances_of, distances_of_structure
 from execbot.exits.plan.left_to_watch import left_to_watch
 from execbot.journal.records import OrderRecord
 from execbot.model.enums import OrderStatus, Outcome
@@ -137,9 +137,11 @@ def exits_of(
     entry: PricedEntry | None, order: Order | OrderRequest, now: datetime
 ) -> tuple[Distance, ...]:
     """How far its stop and targets are from what was paid, or from where it would trade."""
+    paid = order.filled_avg_price if isinstance(order, Order) else None
+    if entry is not None and entry.structure is not None:
+        return distances_of_structure(entry.structure, paid, order.qty)
     if entry is None or entry.plan is None:
         return ()
-    paid = order.filled_avg_price if isinstance(order, Order) else None
     return distances_of(entry.plan, paid or entry.price, order.qty, now)
 
 

@@ -235,9 +235,9 @@ def loss(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | Non
         return None
     if isinstance(found, Finding):
         return found
-    if found.at_risk is None:
+    if found.loss is None:
         return Finding(False, "a bounded loss", "calls sold without cover", _NAKED)
-    return _share(found.at_risk, limits.options.max_loss_pct, facts)
+    return _share(found.loss, limits.options.max_loss_pct, facts)
 
 
 _NAKED = "it sells calls that nothing covers: the loss has no end"

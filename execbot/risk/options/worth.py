@@ -1,9 +1,11 @@
 """Cost, largest loss and collateral of an order of contracts, in USD. Pure.
 
-Three figures for one order: `premium` is what is paid for it (negative: received); `at_risk` is
-the most it can lose; `tied_up` is what Alpaca takes off `options_buying_power`: premium for what is
-bought, strike less premium for a put that is sold, nothing for a covered call, margin and net price
-for a spread (docs of Alpaca, "Options trading", "Options level 3 trading").
+Figures for one order: `premium` is what is paid for it (negative: received); `at_risk` is the most
+it can lose; `loss` is that of what it opens, by its own price: the legs of a roll that close pay
+for most of it, and what they bring in is at risk again; `tied_up` is what Alpaca takes off
+`options_buying_power`: premium for what is bought, strike less premium for a put that is sold,
+nothing for a covered call, margin and net price for a spread (docs of Alpaca, "Options trading",
+"Options level 3 trading").
 """
 
 from __future__ import annotations
@@ -22,11 +24,12 @@ from execbot.risk.options.facts import OptionFacts, legs_of, natural_price
 
 
 class Worth(Struct, frozen=True):
-    """In USD. `at_risk` and `tied_up` are None where calls are sold that nothing covers."""
+    """In USD. All but `premium` are None where calls are sold that nothing covers."""
 
     premium: Decimal
     at_risk: Decimal | None
     tied_up: Decimal | None
+    loss: Decimal | None
 
 
 def net_price(request: OrderRequest, options: OptionFacts, *, opens: bool) -> Decimal | None:
@@ -46,10 +49,24 @@ def worth(
     net = net_price(request, options, opens=opens)
     if net is None or request.qty is None:
         return None
-    return worth_of(legs_of(request, opens=opens), request.qty, net, shares)
+    freed = freed_by(request, options)
+    return worth_of(legs_of(request, opens=opens), request.qty, net, shares, freed)
 
 
-def worth_of(legs: tuple[Leg, ...], units: Decimal, net: Decimal, shares: Decimal = ZERO) -> Worth:
+def freed_by(request: OrderRequest, options: OptionFacts) -> Decimal:
+    """The net price of one unit of the legs of a roll that close, below 0 where they bring money
+    in; 0 where none close, and where they have no price: the check of quotes refuses that."""
+    closing = tuple(leg for leg in request.spread if not leg.opens)
+    return (natural_price(closing, options.quotes) or ZERO) if closing else ZERO
+
+
+def worth_of(
+    legs: tuple[Leg, ...],
+    units: Decimal,
+    net: Decimal,
+    shares: Decimal = ZERO,
+    freed: Decimal = ZERO,
+) -> Worth:
     """Legs that close count for nothing but their price: what they leave behind is judged by
     coverage. Shares cover a call that is sold alone; in a spread every short is covered inside."""
     opening = tuple(leg for leg in legs if leg.opens)
@@ -58,7 +75,9 @@ def worth_of(legs: tuple[Leg, ...], units: Decimal, net: Decimal, shares: Decima
     premium = net * units * OPTION_MULTIPLIER
     margin = collateral(held, cover)
     if not opening:
-        return Worth(premium, ZERO, max(premium, ZERO))
+        return Worth(premium, ZERO, max(premium, ZERO), ZERO)
     if margin is None:
-        return Worth(premium, None, None)
-    return Worth(premium, max_loss(held, premium, cover), max(margin + premium, ZERO))
+        return Worth(premium, None, None, None)
+    own = (net - freed) * units * OPTION_MULTIPLIER
+    loss = max_loss(held, own, cover)
+    return Worth(premium, max_loss(held, premium, cover), max(margin + premium, ZERO), loss)

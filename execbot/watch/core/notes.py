@@ -12,10 +12,13 @@ from execbot.exits.rules.actions import Cancel, Moved, Refresh, Replace, Submit
 from execbot.exits.rules.failures import Outcome
 from execbot.journal.records import OrderRecord
 from execbot.model.numbers import maybe_text, text
+from execbot.model.options.spreads import underlying_of
 from execbot.model.order import Fill
+from execbot.model.order_words import spreads_words
 from execbot.model.times import iso, maybe_iso, show_eastern
 from execbot.oms.machine.alarms import STANDING, alarm_words
 from execbot.oms.machine.changes import Change
+from execbot.oms.send.intent import request_of
 from execbot.watch.core.jobs import Job, Note
 from execbot.watch.core.symbol_state import SymbolState
 
@@ -108,10 +111,18 @@ def order_note(change: Change, now: datetime, *, replayed: bool = False) -> Note
         "fills": [_fill_data(fill) for fill in change.fills],
     }
     price = f" at {data['filled_avg_price']}" if data["filled_avg_price"] else ""
-    words = f"{order.symbol} {order.side} {data['qty'] or '?'} {order.type}: {order.status}"
+    words = f"{_what(record)} {order.type}: {order.status}"
     filled = f", filled {data['filled_qty']}{price}" if order.filled_qty else ""
     late = " (told before)" if replayed else _when(change.at, now)
     return Note("order", words + filled + late, data)
+
+
+def _what(record: OrderRecord) -> str:
+    """`AAPL buy 10`; of a spread, which has no symbol and no side, `3 AAPL spreads`."""
+    order = record.order
+    if order.is_spread:
+        return spreads_words(order, underlying_of(request_of(record)) if record.is_ours else "")
+    return f"{order.symbol} {order.side} {'?' if order.qty is None else text(order.qty)}"
 
 
 def _fill_data(fill: Fill) -> dict[str, Any]:

@@ -16,7 +16,12 @@ from execbot.broker.errors import BrokerError
 from execbot.config.schema import TradingSettings
 from execbot.exits.structures.changes import changes_since, is_asleep
 from execbot.exits.structures.lives import has_outlived
-from execbot.exits.structures.plan import StructurePlan, end_structures, structure_plans
+from execbot.exits.structures.plan import (
+    StructurePlan,
+    end_structures,
+    replace_structure,
+    structure_plans,
+)
 from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.market.sessions import MarketNow
 from execbot.model.enums import OPEN_STATUSES
@@ -42,6 +47,7 @@ from execbot.watch.options.closing import (
     room_for,
     words_of,
 )
+from execbot.watch.options.entering import POSITIONS_FOLLOW, entering
 from execbot.watch.options.prices import ContractPrices
 from execbot.watch.options.rules import (
     Around,
@@ -63,9 +69,6 @@ log = logging.getLogger("execbot.watch")
 
 TRIES_MAX = 6
 """Orders that are sent for one wish; after that a person is told, and nothing more is tried."""
-
-POSITIONS_FOLLOW = timedelta(minutes=1)
-"""So long after a close was filled the contracts may still be listed."""
 
 BLIND_AFTER = timedelta(seconds=15)
 """So long looks may fail before a person is told: three in a row."""
@@ -211,30 +214,43 @@ class OptionCare:
         booked = changes_since(journal, plan.created_at)
         if is_asleep(plan, booked, self._changes, group.held):
             return []
-        if not self._is_closing(plan.plan_id) and has_outlived(journal, plan):
+        entry = entering(journal, plan, group.held, now)
+        if entry.plan is None:
+            return []
+        leave, told = self._judged(entry.plan, group, market, now)
+        if leave is not None or entry.plan.units_in(group.held) is None:
+            for record in entry.working:  # what is left gets no more
+                self._take_back(record)
+        return told if leave is None else [*told, *self._leave(leave, market, now)]
+
+    def _judged(
+        self, plan: StructurePlan, group: Group, market: MarketNow, now: datetime
+    ) -> tuple[Leave | None, list[Warn]]:
+        """What is to be closed of it, and what told; a plan that is over is ended."""
+        journal, is_closing = self.oms.journal, self._is_closing(plan.plan_id)
+        if not is_closing and has_outlived(journal, plan):
             end_structures(journal, [plan.plan_id], "it was closed", now)
             warn = outlived(plan, group.held)
-            return [] if warn is None else [warn]
+            return None, [] if warn is None else [warn]
         units = plan.units_in(group.held)
-        if units == 0 and not self._is_closing(plan.plan_id):
+        if units == 0 and not is_closing:
             end_structures(journal, [plan.plan_id], "nothing is held of it", now)
-            return []
+            return None, []
         if units is None and self._is_left_over(plan, group, now):
             end_structures(journal, [plan.plan_id], "what could be sold was closed", now)
-            return []
+            return None, []
         if units is None:
             leave, warn = broken(plan, group.held, self._closed_by_others(plan, now))
-            told = [] if warn is None else [warn]
-            if self._is_closing(plan.plan_id):
-                return []  # a close of ours fills leg by leg in our books
+            if is_closing:
+                return None, []  # a close of ours fills leg by leg in our books
             if leave is None:
                 end_structures(journal, [plan.plan_id], "its legs are gone", now)
-                return told
-            return [*told, *self._leave(leave, market, now)]
+            return leave, [] if warn is None else [warn]
         leave, due = planned(plan, group, self._due)
         self._due[plan.plan_id] = due
-        told = self._priced(plan, group, market, now)
-        return told if leave is None else [*told, *self._leave(leave, market, now)]
+        if leave is not None and plan.units is not None and market.is_open:
+            replace_structure(journal, plan, plan.left_alone(group.held, units), due, now)
+        return leave, self._priced(plan, group, market, now)
 
     def _priced(
         self, plan: StructurePlan, group: Group, market: MarketNow, now: datetime
@@ -338,8 +354,11 @@ class OptionCare:
         """A closing order that does not fill is taken back for the next one."""
         patience = timedelta(seconds=float(self.settings.order_management.exit_timeout_seconds))
         if record.order_id and record.sent_at is not None and now - record.sent_at >= patience:
-            try:
-                self.oms.cancel(record.client_order_id)
-            except ExecbotError as error:
-                log.info("%s is not taken back: %s", record.client_order_id, error)
+            self._take_back(record)
         return []
+
+    def _take_back(self, record: OrderRecord) -> None:
+        try:
+            self.oms.cancel(record.client_order_id)
+        except ExecbotError as error:
+            log.info("%s is not taken back: %s", record.client_order_id, error)

@@ -131,8 +131,7 @@ def planned(
     due = plan.due(plan.worth(group.middles), group.price)
     if not due or before.get(plan.plan_id) != due:
         return None, due
-    held = {symbol: ratio * units for symbol, ratio in plan.ratios.items()}
-    sellable = _sellable(held, group.quotes)
+    sellable = _sellable(plan.quantities(units), group.quotes)
     return (Leave(group.underlying, sellable, due, plan.plan_id) if sellable else None), due
 
 
@@ -196,6 +195,9 @@ def broken(
     if plan.units_in(held) is not None:
         return None, None
     rest = {s: held[s] for s in plan.ratios if held.get(s)}
+    if plan.units is not None:
+        part = plan.quantities(plan.units)
+        rest = {s: min(q, part[s], key=abs) for s, q in rest.items() if q * part[s] > 0}
     gone = [s for s, ratio in plan.ratios.items() if held.get(s, ZERO) * ratio <= 0]
     by_others = sorted({*closed_by_others} & {*plan.ratios})
     shown = ", ".join(f"{text(q)} {s}" for s, q in rest.items()) or "nothing"

@@ -21,6 +21,7 @@ from execbot.exits.position_view import PositionView
 from execbot.model.amounts import even
 from execbot.model.numbers import text
 from execbot.model.order import Order
+from execbot.model.order_words import spreads_words
 from execbot.model.printable import harmless_line
 from execbot.model.times import eastern, show_age
 from execbot.watch.show.position_table import positions_table
@@ -273,6 +274,8 @@ def _orders(orders: Sequence[OpenOrder], width: int, first: int) -> Table:
 
 
 def order_words(order: Order) -> str:
+    if order.is_spread:
+        return f"{spreads_words(order)} {order.type.value}"
     size = text(order.qty) if order.qty is not None else "?"
     return f"{order.side.value} {size} {harmless_line(order.symbol)} {order.type.value}"
 

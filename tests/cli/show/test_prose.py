@@ -61,8 +61,11 @@ def test_a_limit_counts_every_row_and_wastes_none(legs: list[int], limit: int) -
     assert within(records, None, lambda order: order.legs)[0] == records
 
 
-def an_order(side: Side, filled: str, *, is_open: bool, legs: tuple[Any, ...] = ()) -> Any:
+def an_order(
+    side: Side, filled: str, *, is_open: bool, legs: tuple[Any, ...] = (), is_spread: bool = False
+) -> Any:
     return SimpleNamespace(
+        is_spread=is_spread,
         symbol="AAPL",
         multiplier=Decimal(1),
         side=side,
@@ -79,3 +82,10 @@ def test_the_totals_count_exits_like_any_order() -> None:
     entry = an_order(Side.BUY, "10", is_open=False, legs=(target, stop))
     line = totals_line([SimpleNamespace(order=entry)], hidden=0)  # type: ignore[list-item]
     assert line == "1 order works, 2 filled: bought 2000.00 USD, sold 800.00 USD."
+
+
+def test_the_totals_count_a_spread_once_and_the_money_of_its_legs() -> None:
+    legs = (an_order(Side.BUY, "3", is_open=False), an_order(Side.SELL, "3", is_open=False))
+    spread = an_order(Side.BUY, "3", is_open=False, legs=legs, is_spread=True)
+    line = totals_line([SimpleNamespace(order=spread)], hidden=0)  # type: ignore[list-item]
+    assert line == "0 orders work, 1 filled: bought 600.00 USD, sold 600.00 USD."

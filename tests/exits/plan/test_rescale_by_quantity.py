@@ -5,9 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 from support.exit_views import T0, D, plan
 from support.wishes import target
 
+from execbot.exits.levels import NICKEL, LevelFacts
 from execbot.exits.plan.rescale import rescaled, split_ratio
 
 SPLITS = [
@@ -30,3 +32,17 @@ def test_a_split_is_told_from_a_trade(
 def test_a_split_rescales_the_levels() -> None:
     four = rescaled(plan("95", target("105", shares=100)), D(4), T0)
     assert (four.stop.price, four.targets[0].price, four.base_qty) == (D("23.75"), D("26.25"), 40)
+
+
+@pytest.mark.parametrize(
+    ("stop", "goal", "new_stop", "new_goal"),
+    [("1.85", "3.10", "0.65", "1.00"), ("0.05", "0.10", "0.05", "0.05")],
+)
+def test_levels_of_a_contract_stay_on_its_grid(
+    stop: str, goal: str, new_stop: str, new_goal: str
+) -> None:
+    """The broker refuses a stop at 0.6167, and would for ever."""
+    before = plan(stop, target(goal, shares=100))
+    before = replace(before, facts=LevelFacts(tick=NICKEL))
+    three = rescaled(before, D(3), T0)
+    assert (three.stop.price, three.targets[0].price) == (D(new_stop), D(new_goal))

@@ -94,6 +94,13 @@ def alarms(decision: Decision) -> list[Alarm]:
     return [a for a in decision.actions if isinstance(a, Alarm)]
 
 
+def test_contracts_are_told_as_contracts() -> None:
+    first = replace(view("2", plan(lift=lifted_for(20))), symbol="AAPL261218C00250000")
+    seen = decide(first)
+    second = decide(replace(first, now=later(5), memory=seen.memory))
+    assert "2 contracts without a stop for 5 s" in alarms(second)[0].message
+
+
 def test_shares_whose_stop_is_lifted_alarm_and_the_alarm_names_the_addition() -> None:
     limits = Limits(emergency_action=EmergencyAction.MARKET_EXIT)
     lifted = plan(lift=lifted_for(20))

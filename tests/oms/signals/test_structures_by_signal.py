@@ -14,11 +14,13 @@ import pytest
 from support.contracts import natural, vertical
 from support.signal_trader import SignalTrader, dies_before_its_result_is_kept, open_trader
 
+from execbot.exits.structures.plan import structure_plans
 from execbot.journal.records import Origin, Role
 from execbot.model.enums import OrderStatus, Outcome
 from execbot.model.options.legs import Leg
 from execbot.model.order_ids import client_order_id_of
-from execbot.model.signal import Signal, read_line, read_signal
+from execbot.model.signal import Signal, SignalError, read_line, read_signal
+from execbot.oms.signals.executor import Executor
 from execbot.oms.signals.result import SignalResult
 from execbot.page.signals.intake import line_of
 
@@ -158,3 +160,40 @@ def test_it_is_the_same_through_every_door(trader: SignalTrader) -> None:
             {**signal.to_dict(), "strength": D(82)}, now=now, new_id="other"
         )  # fmt: skip
         assert again == signal
+
+
+def test_levels_of_a_signal_are_kept_with_its_order(trader: SignalTrader) -> None:
+    signal = opening(trader, stop="0.30", target="2.40")
+    result = act(trader, signal)
+    assert [(one.level, one.price) for one in result.exits] == [
+        ("stop", D("0.3")),
+        ("target", D("2.4")),
+    ]
+    [plan] = structure_plans(trader.desk.journal, trader.desk.now())
+    assert (plan.stop_net, plan.target_net) == (D("0.30"), D("2.40"))
+    assert plan.entry == client_order_id_of("s1")
+
+
+def test_levels_that_nobody_would_keep_leave_the_signal_unused(trader: SignalTrader) -> None:
+    executor = Executor(trader.desk.oms, trader.executor.risk, is_watched=lambda: False)
+    signal = opening(trader, stop="0.30")
+    result = executor.execute_signal(signal)
+    assert (result.code, result.outcome) == ("exits.needs_watch", Outcome.NOT_SENT)
+    assert spreads_there(trader) == []
+    assert not act(trader, signal).is_failure and len(spreads_there(trader)) == 1
+
+
+@pytest.mark.parametrize(
+    ("net", "stop", "target"), [("1.20", "2.40", "0.60"), ("-1.20", "0.60", "2.40")]
+)
+def test_levels_the_wrong_way_round_are_refused(
+    trader: SignalTrader, net: str, stop: str, target: str
+) -> None:
+    legs = vertical(trader.desk)
+    with pytest.raises(SignalError, match="wrong way round for a"):
+        line(trader, legs, D(net), stop=stop, target=target)
+
+
+def test_legs_that_close_have_no_levels(trader: SignalTrader) -> None:
+    with pytest.raises(SignalError, match="with a leg that closes"):
+        line(trader, vertical(trader.desk, opens=False), D("-1.20"), stop="0.60")

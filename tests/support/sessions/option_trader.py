@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 from execbot.desk.account import Desk as Account
 from execbot.desk.options import exercising, held_apart, protecting, structures
-from execbot.exits.levels import LevelKind, LevelSpec
-from execbot.exits.plan.wishes import Wishes
+from execbot.exits.levels import LevelKind, LevelSpec, parse_level
+from execbot.exits.plan.wishes import Wishes, in_equal_parts
 from execbot.journal.errors import JournalError
 from execbot.model.account import Position
 from execbot.model.enums import OrderType, Side
@@ -30,6 +30,7 @@ from execbot.model.options.legs import Leg
 from execbot.model.options.spreads import spread_request
 from execbot.model.order import OrderRequest
 from execbot.model.symbols import is_option
+from execbot.oms.place.entry_plans import asked_by_submit
 from execbot.oms.place.held_plans import HeldPlanner
 from execbot.oms.place.placer import Placer
 from execbot.sim.types import ApiError
@@ -68,6 +69,8 @@ class OptionTrader:
     refused: dict[str, int] = field(default_factory=dict)
     begun: list[str] = field(default_factory=list)
     """What was asked for that no order shows."""
+    with_exits: list[str] = field(default_factory=list)
+    """Orders of spreads that were given with exits."""
 
     def read_chain(self, *, is_single: bool) -> None:
         """Contracts of one expiry around the price, by right and strike; or one contract alone."""
@@ -165,9 +168,18 @@ class OptionTrader:
         for right, side, away in shape:
             at = min(max(STEPS + away + step, 0), len(self.chain[right]) - 1)
             legs.append(Leg(self.chain[right][at].symbol, side, 1, True))
-        self._spread(account, tuple(legs), self.rng.randint(1, 2), "spread")
+        with_exits = self.rng.random() < 0.4
+        self._spread(account, tuple(legs), self.rng.randint(1, 2), "spread", with_exits=with_exits)
 
-    def _spread(self, account: Account, legs: tuple[Leg, ...], units: int, name: str) -> None:
+    def _spread(
+        self,
+        account: Account,
+        legs: tuple[Leg, ...],
+        units: int,
+        name: str,
+        *,
+        with_exits: bool = False,
+    ) -> None:
         quotes = account.client.latest_quotes([leg.symbol for leg in legs])
         natural = sum(
             (leg.signed * (quotes[leg.symbol].ask if leg.side is Side.BUY
@@ -176,7 +188,17 @@ class OptionTrader:
         )  # fmt: skip
         net = natural + self.rng.choice((D("0.10"), D("0.05"), D(0), D("-0.10")))
         request = spread_request(legs, D(units), net, client_order_id=self._name(name))
-        Placer(account.oms, account.risk).place(request)
+        placer = Placer(account.oms, account.risk)
+        if not with_exits:
+            placer.place(request)
+            return
+        self.with_exits.append(request.client_order_id)
+        stop, target = self.rng.choice(("5%", "30%", "90%")), self.rng.choice(("5%", "40%"))
+        targets = in_equal_parts([parse_level(target)] if self._half() else [])
+        wishes = Wishes(parse_level(stop), targets=targets)
+        asked = asked_by_submit(self.session.world.settings, request, wishes, is_watched=True)
+        prepared = placer.prepare(request, asked)
+        placer.place(prepared.entry, checked=prepared.checked)
 
     # --- protecting ----------------------------------------------------------------------------
 
@@ -210,7 +232,8 @@ class OptionTrader:
             target=self._cents(target * sign) if target * sign > 0 and self._half() else None,
             underlying_stop=self._cents(self.session.price - 1) if self._half() else None,
         )
-        protecting.protect_structure(account, names, levels)
+        part = self.rng.randint(1, structure.units) if self.rng.random() < 0.3 else None
+        protecting.protect_structure(account, names, levels, part)
 
     def unprotect_all(self, account: Account) -> None:
         protecting.unprotect_structure(account, ["AAPL"])

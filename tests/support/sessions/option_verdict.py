@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Container
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from execbot.desk.options import protecting, structures
 from execbot.exits.plan.plan import PlanStatus
 from execbot.exits.store import open_plans
+from execbot.exits.structures.asked import PLAN_OF_ENTRY
+from execbot.exits.structures.plan import structure_plans
 from execbot.journal.records import FillState
+from execbot.model.times import parse_time
 from execbot.oms.sync.reconcile import ReconcileResult
 from execbot.watch.core.timers import FULL_READ_SECONDS
 from support.sessions.option_witness import CONTRACT_LENGTH
@@ -23,6 +27,11 @@ if TYPE_CHECKING:
 D = Decimal
 LOOKS_SECONDS = 10.0
 """A level counts once two looks, five seconds apart, have seen it reached."""
+
+BEGUN_WITHIN = timedelta(minutes=3)
+"""A minute after its order has ended a plan stands by itself, once somebody has looked."""
+
+WORKS = frozenset({"new", "accepted", "partially_filled", "pending_new", "pending_cancel"})
 
 HUNDRED = D(100)
 MOVING = "FILL,OPEXP,OPEXC,OPASN,OPTRD,OPCSH"
@@ -101,6 +110,7 @@ def judge(
     verdict.problems += differences(world)
     verdict.problems += told_once(world, but=_unheard(session))
     verdict.problems += _at_rest(world)
+    verdict.problems += _without_exits(session)
     verdict.problems += _held(session)
     verdict.problems += _money(world, rows)
     return verdict
@@ -159,6 +169,27 @@ def _at_rest(world: OptionWorld) -> list[str]:
     return problems
 
 
+def _without_exits(session: OptionSession) -> list[str]:
+    """What the exchange has of an order that was given with exits has them in the journal, whoever
+    died; and no plan of what is held waits for an order that ended long ago."""
+    world = session.world
+    there, journal, now = world.desk.orders_there(), world.desk.journal, world.now()
+    problems = [
+        f"{name} is at the exchange, its exits are in no journal"
+        for name in session.trader.with_exits
+        if name in there and not journal.audit_of(f"{PLAN_OF_ENTRY}{name}")
+    ]
+    for plan in structure_plans(journal, now):
+        if not {*plan.ratios} & {*world.witness.contracts}:
+            continue
+        if plan.entry and plan.entry in there and there[plan.entry]["status"] not in WORKS:
+            ended = (there[plan.entry][at] for at in ("filled_at", "canceled_at", "expired_at"))
+            moments = [moment for at in ended if (moment := parse_time(at)) is not None]
+            if moments and now - max(moments) > BEGUN_WITHIN:
+                problems.append(f"{plan.plan_id} waits for {plan.entry}, which has ended")
+    return problems
+
+
 # --- what is shown and booked --------------------------------------------------------------------
 
 
@@ -182,7 +213,7 @@ def _held(session: OptionSession) -> list[str]:
                     f"{position.symbol} shown at {position.avg_entry_price}, {there.average} there"
                 )
         for plan in protecting.kept(account, [one])[0].plans:
-            if plan.units_in(told) is None:
+            if plan.units_in(told) is None and not plan.entry:
                 problems.append(f"{plan.plan_id} is in force for {dict(plan.ratios)}, held {told}")
     return problems
 

@@ -129,8 +129,12 @@ class OptionWitness(Witness):
     def _is_due(self, plan: Mapping[str, Any], held: Mapping[str, Decimal]) -> bool:
         """Its legs stand as they should, a level is reached, and nothing works to close them."""
         ratios = {symbol: Decimal(qty) for symbol, qty in plan["ratios"].items()}
-        units = {held.get(symbol, Decimal(0)) / ratio for symbol, ratio in ratios.items()}
-        if len(units) != 1 or next(iter(units)) <= 0 or self._is_closing(ratios):
+        spare = {symbol: Decimal(qty) for symbol, qty in plan["spare"].items()}
+        zero = Decimal(0)
+        units = {(held.get(s, zero) - spare.get(s, zero)) / ratio for s, ratio in ratios.items()}
+        is_whole = len(units) == 1 or plan["units"] is not None
+        least = Decimal(1) if plan["units"] is not None else zero
+        if not is_whole or min(units) < least or not min(units) or self._is_closing(ratios):
             return False
         return self._is_below(plan) or self._is_reached(plan, ratios)
 

@@ -14,8 +14,11 @@ from support.contracts import asked, chain, natural, near, vertical
 from support.sessions.option_session import Course, settings_of
 from support.sessions.option_world import OptionWorld, open_option_world
 
+from execbot.desk import exit_plans
+from execbot.desk.errors import NoPlan
+from execbot.desk.exit_words import levels_asked
 from execbot.desk.options import held_apart, protecting, structures
-from execbot.desk.options.protecting import Levels
+from execbot.desk.options.protecting import BadStructureExits, Levels
 from execbot.desk.options.structures import NoStructure
 from execbot.exits.structures.plan import structure_plans
 from execbot.model.enums import OrderType, Side
@@ -107,3 +110,31 @@ def test_one_contract_is_told_that_the_broker_would_hold_its_stop(tmp_path: Path
     assert f"execbot protect {symbol} --stop 2" in done.warnings[-1]
     done = protecting.protect_structure(account, ["AAPL"], Levels(underlying_stop=D(100)))
     assert not any("execbot protect" in line for line in done.warnings)
+
+
+def test_contracts_that_are_said_to_be_one_are_shown_as_one(tmp_path: Path) -> None:
+    world = opened(tmp_path)
+    low, high, other = far_call(world), *sorted(leg.symbol for leg in vertical(world.desk))
+    for symbol in (low, high, other):
+        buy(world, symbol)
+    assert shown(world) == [{low, high, other}]
+    account = world.process()
+    protecting.stand_together(account, [low, other])
+    assert sorted(shown(world), key=len) == [{high}, {low, other}]
+    protecting.protect_structure(account, [low, high], Levels(stop=D("0.05")))
+    assert sorted(shown(world), key=len) == [{other}, {low, high}]
+    with pytest.raises(BadStructureExits, match="have exits as one"):
+        protecting.stand_together(account, [low, other])
+    with pytest.raises(NoStructure, match="2 to 4 contracts"):
+        protecting.stand_together(account, [low])
+
+
+def test_moving_the_stop_of_a_leg_says_whose_exits_it_has(tmp_path: Path) -> None:
+    world = opened(tmp_path)
+    legs = sorted(spread(world, vertical(world.desk)))
+    account = world.process()
+    protecting.protect_structure(account, legs, Levels(stop=D("0.05")))
+    with pytest.raises(NoPlan) as error:
+        exit_plans.move(account, legs[0], levels_asked("2", []))
+    assert error.value.hint == "It has those of its structure: net stop 0.05."
+    assert f"execbot option protect {' '.join(legs)}" in error.value.next_step

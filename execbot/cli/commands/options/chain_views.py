@@ -142,6 +142,8 @@ def structure_lines(one: Structure, name: str) -> list[str]:
 def kept_lines(name: str, kept: Kept) -> list[str]:
     """Which exits are in force, and how it stands: `AAPL: net stop 0.6; emulated`."""
     state = kept.guarded.value.replace("_", " ")
+    if kept.is_part:
+        state = "the rest has no exits"
     lines = [f"{name}: {plan.levels}; {state}" for plan in kept.plans]
     lines = lines or [f"{name}: no exits as a structure; {state}"]
     return [*lines, f"{name} is unprotected: {kept.missing}"] if kept.missing else lines

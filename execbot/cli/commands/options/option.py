@@ -197,17 +197,22 @@ def protect(
     underlying_stop: Annotated[
         Text, typer.Option(help="Leave when the underlying trades there.", metavar="PRICE")
     ] = None,
+    qty: Annotated[
+        Text, typer.Option(help="Only so many units; the rest keeps none.", metavar="N")
+    ] = None,
     off: Annotated[bool, typer.Option("--off", help="Take the exits away again.")] = False,
 ) -> None:
     """A stop and a target for contracts that stand together, closed as one order.
 
     No broker holds these: a running `watch` does, and it acts on two looks in a row, five seconds
     apart. Of what was sold a stop is what buying it back costs. One contract alone may have its
-    stop at the broker: `execbot protect`.
+    stop at the broker: `execbot protect`. With --qty what is sold otherwise is taken from the rest
+    first.
 
     \b
     Examples:
       execbot option protect AAPL --stop 0.60 --target 3.50
+      execbot option protect AAPL --target 2.40 --qty 2
       execbot option protect AAPL261218C00250000 --underlying-stop 231
       execbot option protect AAPL --off
     """
@@ -220,16 +225,45 @@ def protect(
             next_step="execbot option protect AAPL --stop 0.60",
             kind="usage.exits",
         )
+    if off and qty is not None:
+        raise usage("--off was given with --qty", hint="Off is for all of it.", kind="usage.exits")
+    units = None if qty is None else read_units("--qty", qty)
     found = [None if w is None else read_number(flag, w) for flag, w in prices.items()]
     with cli.open() as desk:
         done = (
             protecting.unprotect_structure(desk, wanted)
             if off
-            else protecting.protect_structure(desk, wanted, protecting.Levels(*found))
+            else protecting.protect_structure(desk, wanted, protecting.Levels(*found), units)
         )
         [kept] = protecting.kept(desk, [done.structure])
         data = {**done.structure.to_dict(), **kept.to_dict()}
         cli.show(data, *kept_lines(done.structure.underlying, kept), warnings=done.warnings)
+
+
+@app.command("together")
+@command
+def together(
+    cli: Cli,
+    names: Annotated[
+        list[str], typer.Argument(help="The underlying, or the contracts.", metavar="SYMBOL...")
+    ],
+) -> None:
+    """Say that contracts which were opened one by one are one structure.
+
+    They are shown, closed and reported as one from then on. Of a contract that was said to be in
+    two the newest counts. Exits say the same: `execbot option protect`.
+
+    \b
+    Examples:
+      execbot option together AAPL
+      execbot option together AAPL261218C00250000 AAPL261218P00250000
+    """
+    wanted = [read_symbol(name) for name in names]
+    with cli.open() as desk:
+        structure = protecting.stand_together(desk, wanted)
+        [kept] = protecting.kept(desk, [structure])
+        data = {**structure.to_dict(), **kept.to_dict()}
+        cli.show(data, *structure_lines(structure, structure.underlying))
 
 
 @app.command("exercise")
