@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from execbot.desk.account import Desk as Account
 from execbot.desk.options import exercising, held_apart, protecting, structures
@@ -41,8 +41,14 @@ if TYPE_CHECKING:
     from support.sessions.option_session import OptionSession
 
 D = Decimal
+T = TypeVar("T")
 STEPS = 3
 """Strikes on each side of the price that are traded."""
+
+
+class NothingThere(Exception):
+    """There is nothing that this act could be done with."""
+
 
 Shape = tuple[tuple[str, Side, int], ...]
 SHAPES: tuple[Shape, ...] = (
@@ -99,7 +105,7 @@ class OptionTrader:
         try:
             with self._process() as account:
                 what(account)
-        except (ExecbotError, Killed, sqlite3.ProgrammingError, LookupError) as error:
+        except (ExecbotError, Killed, sqlite3.ProgrammingError, NothingThere) as error:
             kind = str(getattr(error, "kind", "") or type(error).__name__)
             self.refused[f"{name}: {kind}"] = self.refused.get(f"{name}: {kind}", 0) + 1
         else:
@@ -132,13 +138,13 @@ class OptionTrader:
 
     def open_one(self, account: Account) -> None:
         """A bought contract: at the ask, below it, or at market."""
-        contract = self.rng.choice(self.chain[self.rng.choice("CP")])
+        contract = self._one_of(self.chain[self.rng.choice("CP")])
         self._single(account, contract, Side.BUY, "open")
 
     def sell_one(self, account: Account) -> None:
         """A put against cash, or a call against shares."""
         right = self.rng.choice("CP") if self.session.world.witness.qty() >= 100 else "P"
-        self._single(account, self.rng.choice(self.chain[right]), Side.SELL, "short")
+        self._single(account, self._one_of(self.chain[right]), Side.SELL, "short")
 
     def buy_shares(self, account: Account) -> None:
         request = OrderRequest("AAPL", Side.BUY, qty=D(100), client_order_id=self._name("shares"))
@@ -166,6 +172,8 @@ class OptionTrader:
         shape, step = self.rng.choice(SHAPES), self.rng.choice((-1, 0, 0, 1))
         legs = []
         for right, side, away in shape:
+            if not self.chain[right]:
+                raise NothingThere
             at = min(max(STEPS + away + step, 0), len(self.chain[right]) - 1)
             legs.append(Leg(self.chain[right][at].symbol, side, 1, True))
         with_exits = self.rng.random() < 0.4
@@ -181,6 +189,8 @@ class OptionTrader:
         with_exits: bool = False,
     ) -> None:
         quotes = account.client.latest_quotes([leg.symbol for leg in legs])
+        if any(leg.symbol not in quotes for leg in legs):
+            raise NothingThere
         natural = sum(
             (leg.signed * (quotes[leg.symbol].ask if leg.side is Side.BUY
              else quotes[leg.symbol].bid) for leg in legs),
@@ -273,7 +283,9 @@ class OptionTrader:
         chains = {c.symbol: (right, i) for right in "CP" for i, c in enumerate(self.chain[right])}
         further = []
         for leg in legs:
-            right, at = chains[leg.symbol]
+            right, at = chains.get(leg.symbol, ("", 0))
+            if at + 1 >= len(self.chain.get(right, ())):
+                raise NothingThere
             further.append(Leg(self.chain[right][at + 1].symbol, leg.side.opposite, leg.ratio))
         self._spread(account, (*legs, *further), 1, "roll")
 
@@ -290,7 +302,7 @@ class OptionTrader:
     def cancel_one(self, account: Account) -> None:
         """An order of ours that works is taken back."""
         records = [r for r in account.journal.orders("open") if r.order_id and not r.parent_id]
-        account.oms.cancel(self.rng.choice(records).client_order_id)
+        account.oms.cancel(self._one_of(records).client_order_id)
 
     # --- in another program ----------------------------------------------------------------------
 
@@ -319,8 +331,13 @@ class OptionTrader:
         return self.rng.random() < 0.5
 
     def _any(self, positions: Sequence[Position], wanted: Callable[[Position], bool]) -> Position:
-        """Raises LookupError where nothing is held."""
-        return self.rng.choice([p for p in positions if wanted(p) and p.qty])
+        return self._one_of([p for p in positions if wanted(p) and p.qty])
+
+    def _one_of(self, found: Sequence[T]) -> T:
+        """Raises NothingThere where nothing is to be drawn from."""
+        if not found:
+            raise NothingThere
+        return self.rng.choice(found)
 
     def _level(self, price: Decimal) -> Decimal:
         return max(self._cents(price), D("0.05"))

@@ -12,6 +12,7 @@ from typing import Any
 from execbot.config.load import Settings
 from execbot.config.schema import Mode, TradingSettings
 from execbot.desk.account import Desk as Account
+from execbot.desk.opening.read_only import NotingClient
 from execbot.journal.journal import Journal
 from execbot.market.calendar_cache import load_table
 from execbot.market.sessions import agreed_now
@@ -80,7 +81,7 @@ class OptionWorld(World):
             "sim",
             desk.path,
             mine,
-            desk.client,
+            NotingClient(desk.client),  # as a command has it: what was exercised is noted
             now=self.now,
         )
         account.__dict__["oms"] = desk.open_oms(mine)  # whose waits pass virtual time
