@@ -431,7 +431,8 @@ def _moves_meanwhile(
     """Some shares wait for a stop, perhaps as long as another program's order rests. What covers
     the others goes where the plan says all the same; none of it is taken off for that, since the
     broker may not take another one."""
-    moves = price_moves(view, plan, orders, memory)
+    covering = SymbolOrders(tuple(group for group in orders.groups if group.covered > 0))
+    moves = price_moves(view, plan, covering, memory)
     return [move for move in moves if isinstance(move, Replace)]
 
 

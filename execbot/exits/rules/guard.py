@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from execbot.config.schema import EmergencyAction
-from execbot.exits.living_orders import SymbolOrders, read_orders
+from execbot.exits.living_orders import SymbolOrders
 from execbot.exits.plan.plan import ExitPlan, Lift, PlanStatus
 from execbot.exits.rules.actions import Action, Alarm, SavePlan, WaitFor
 from execbot.exits.rules.leave import wants_out
@@ -130,8 +130,10 @@ def watch_over_unplanned(
     view: View, coverage: Coverage, memory: Memory
 ) -> tuple[list[Action], Memory]:
     """Where every position must have a plan: report one without it past the limit, once until that
-    changes. No order is sent: there is no level to send it at. A structure whose stop is no longer
-    looked after is reported in any case; one whose legs have gone, by the look that found it."""
+    changes, or more of it is bought. No order is sent: there is no level to send it at.
+
+    A structure whose stop is no longer looked after is reported in any case; one whose legs have
+    gone, by the look that found it."""
     is_left = coverage.state is Guarded.UNPROTECTED and view.structure.trouble == NOBODY_LOOKS
     is_bare = coverage.state is Guarded.NO_PLAN and view.limits.every_position
     if not (is_left or is_bare) or coverage.uncovered <= 0:
@@ -142,8 +144,10 @@ def watch_over_unplanned(
     due = memory.uncovered_since + view.limits.unprotected_alarm
     if view.now < due:
         return [WaitFor(due, "a position without a plan")], memory
-    if memory.is_alarmed and coverage.uncovered <= (memory.bare_told or ZERO):
-        return [], memory
+    if memory.is_alarmed:
+        is_more, memory = _is_more(view, coverage, memory)
+        if not (is_bare and is_more):
+            return [], memory
     message = (
         f"the stop of its structure is not kept: {view.structure.trouble}"
         if is_left
@@ -151,24 +155,35 @@ def watch_over_unplanned(
         f"exits.every_position asks for one: {how_to_protect(view.symbol, view.structure)}"
     )
     alarm = Alarm("unprotected", view.symbol, message, critical=True)
-    told = coverage.uncovered
-    return [alarm], replace(memory, is_alarmed=True, alarmed_at=view.now, bare_told=told)
+    if is_bare:
+        memory = replace(memory, bare_told=coverage.uncovered, more_since=None)
+    return [alarm], replace(memory, is_alarmed=True, alarmed_at=view.now)
 
 
 def _more_bare(view: View, coverage: Coverage, memory: Memory) -> tuple[list[Action], Memory]:
     """The plan ended while shares were held, and it was told how many have no stop: more of them
-    are told, too, once the order that buys them has ended."""
+    are told, too."""
     told, bare = memory.bare_told, coverage.uncovered
-    if told is None or view.qty == 0:
-        return [], memory if told is None else replace(memory, bare_told=None)
-    buys = read_orders(view.orders, view.side.closing).entries
-    if bare == told or (bare > told and buys):
+    if view.qty == 0 and told is not None:
+        return [], replace(memory, bare_told=None, more_since=None)
+    if told is None or coverage.state is not Guarded.NO_PLAN:
         return [], memory
-    memory = replace(memory, bare_told=bare)
-    if bare < told:
-        return [], memory
+    is_more, memory = _is_more(view, coverage, memory)
+    if not is_more:
+        return [], memory if bare >= told else replace(memory, bare_told=bare)
     message = f"{text(bare)} have no stop, their plan has ended: execbot protect {view.symbol}"
-    return [Alarm("plan_outlived", view.symbol, message)], memory
+    alarm = Alarm("plan_outlived", view.symbol, message)
+    return [alarm], replace(memory, bare_told=bare, more_since=None)
+
+
+def _is_more(view: View, coverage: Coverage, memory: Memory) -> tuple[bool, Memory]:
+    """Have more than were told had no stop for the time of an alarm? An order may fill in many
+    parts."""
+    if coverage.uncovered <= (memory.bare_told or ZERO):
+        return False, memory if memory.more_since is None else replace(memory, more_since=None)
+    since = memory.more_since or view.now
+    is_due = view.now - since >= view.limits.unprotected_alarm
+    return is_due, replace(memory, more_since=since)
 
 
 def _covered(memory: Memory) -> Memory:

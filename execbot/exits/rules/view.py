@@ -113,6 +113,8 @@ class Memory(Struct, frozen=True):
     alarmed_at: datetime | None = None
     bare_told: Decimal | None = None
     """How many shares without a plan were told to have no stop; None where that was no alarm."""
+    more_since: datetime | None = None
+    """Since when more of them have none."""
     through_since: datetime | None = None
     """When the broker refused a stop because the price is beyond it."""
     crossed_since: datetime | None = None

@@ -251,6 +251,8 @@ class Outages:
         self.drawn: dict[str, int] = {}
         self.deaf_until = self.locked_until = 0
         self.asked_at = 0
+        self.streamed: dict[str, tuple[Price, int]] = {}
+        """What the stream has told last of each symbol, and when."""
         self.rest = PolledFeed(world.desk.client, 5.0)
         self.feed = StreamedFeed(DeafStream(self.hear_again), world.now, instead=self.rest)
         self.feed.want(frozenset({"AAPL"}))
@@ -294,15 +296,25 @@ class Outages:
         self.feed._take(Connected(self.world.now()))
 
     def prices(self, streamed: Iterable[Price]) -> Iterable[Input | Note]:
-        """What the feed brings: of the stream while it speaks, else of REST every five seconds."""
+        """What the feed brings: of the stream while it speaks, else of REST every five seconds.
+
+        A price that stays is not told again at once: `watch` must come to its decisions by itself.
+        """
         for price in streamed:
-            if self.world.ns >= self.deaf_until:
+            if self.world.ns >= self.deaf_until and self._is_news(price):
                 self.feed._ages.heard(price.symbol, None, self.world.now())
                 self.feed._latest.put(price)
         if self.rest._symbols and self.world.ns - self.asked_at >= 5 * SECOND:
             self.asked_at = self.world.ns
             self.rest.ask(sorted(self.rest._symbols))
         return self.feed.drain()
+
+    def _is_news(self, price: Price) -> bool:
+        said, at = self.streamed.get(price.symbol, (None, 0))
+        if said == price and self.world.ns - at < SECOND:
+            return False
+        self.streamed[price.symbol] = (price, self.world.ns)
+        return True
 
 
 class DeafStream(MarketDataStream):

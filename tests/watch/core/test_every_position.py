@@ -48,6 +48,15 @@ def test_a_position_without_a_plan_is_told_once(tmp_path: Path) -> None:
     assert world.witness.living(side="sell") == [], "nothing was placed that nobody asked for"
 
 
+def test_what_is_bought_beside_it_is_told_too(tmp_path: Path) -> None:
+    world = opened(tmp_path)
+    buy(world)
+    world.run(10)
+    buy(world, "5")
+    world.run(60)
+    assert [text.split(" have")[0][-8:] for text in told(world)] == ["10 of 10", "15 of 15"]
+
+
 def test_it_is_told_anew_after_it_was_protected_and_bought_again(tmp_path: Path) -> None:
     world = opened(tmp_path)
     buy(world)

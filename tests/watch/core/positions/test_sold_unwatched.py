@@ -117,19 +117,18 @@ def test_what_is_bought_after_the_plan_has_ended_is_told_too(tmp_path: Path) -> 
     while world.witness.qty() == 5:
         world.step()
     world.price("AAPL", "101")
-    world.run(5)
-    assert 5 < world.witness.qty() < 15
-    assert told_bare(world) == ["5"], "the order that buys them still works"
+    part = world.witness.qty()
+    assert 5 < part < 15
+    world.run(10)
+    assert told_bare(world) == ["5", str(part)]
     world.price("AAPL", "99")
-    world.run(3)
-    assert told_bare(world) == ["5", "15"]
     world.run(60)
-    assert told_bare(world) == ["5", "15"], "once"
+    assert told_bare(world) == ["5", str(part), "15"], "once"
     world.restart_watch()
-    world.run(5)
+    world.run(10)
     buy_more(world, 2)
-    world.run(5)
-    assert told_bare(world) == ["5", "15", "15", "17"]
+    world.run(10)
+    assert told_bare(world)[3:] == ["15", "17"]
 
 
 @pytest.mark.parametrize("ends", ["protected", "flat"])
