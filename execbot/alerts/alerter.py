@@ -125,7 +125,7 @@ class Alerter:
         if self._send is None or not self._policy.lets_out(alert):
             return False
         now = self._now()
-        if self._standing.is_told(alert, now):
+        if self._standing.is_reported(alert, now):
             return False
         last = self._last.get(alert.key) or self._last_of_others(alert.key)
         interval = self._policy.min_interval_seconds

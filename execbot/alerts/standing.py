@@ -1,7 +1,7 @@
-"""Alarms that have been told and are not over: each is told once, counted, and its end told too.
+"""Alarms that were reported and are not over: each is reported once and counted, and so is its end.
 
-They stand in the journal, so that a `watch` that was started again goes on counting where the one
-before it stopped, and tells the end of what that one told.
+The journal keeps them, so that a `watch` that starts again goes on counting where the one before
+it stopped, and reports the end of what that one reported.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from execbot.model.times import iso, parse_time, show_age
 META_KEY = "alerts:standing"
 
 REMIND = timedelta(hours=1)
-"""An alarm that still comes after so long is told again: the first message may have been
+"""An alarm that still comes after so long is reported again: the first message may have been
 overlooked."""
 
 
 class Standing(Struct, frozen=True):
-    """One alarm: when it was first raised, when it was told last, how often it came."""
+    """One alarm: when it was first raised, when it was reported last, how often it came."""
 
     since: datetime
-    told_at: datetime
+    reported_at: datetime
     times: int = 1
 
 
@@ -40,8 +40,8 @@ class StandingAlarms(Struct, eq=False):
     """Raised in this process: the others are left over from an earlier one."""
     _is_kept: bool = True
 
-    def is_told(self, alert: Alert, now: datetime) -> bool:
-        """True where it was told, is not over, and needs no reminder yet; it is counted."""
+    def is_reported(self, alert: Alert, now: datetime) -> bool:
+        """True where it was reported, is not over, and needs no reminder yet; it is counted."""
         if not alert.lasts:
             return False
         self._read()
@@ -49,8 +49,8 @@ class StandingAlarms(Struct, eq=False):
         if standing is None:
             return False
         self._seen.add(alert.key)
-        self._set(alert.key, Standing(standing.since, standing.told_at, standing.times + 1))
-        return timedelta(0) <= now - standing.told_at < REMIND
+        self._set(alert.key, Standing(standing.since, standing.reported_at, standing.times + 1))
+        return timedelta(0) <= now - standing.reported_at < REMIND
 
     def tell(self, alert: Alert, now: datetime) -> str:
         """It goes out now; what to add to its words."""
@@ -62,7 +62,7 @@ class StandingAlarms(Struct, eq=False):
         return f" (for {_age(before.since, now)}, {before.times} times)"
 
     def end(self, kind: str, subject: str, words: str, now: datetime) -> Alert | None:
-        """The alert that tells its end; None if the alarm itself was never told."""
+        """The alert that tells its end; None if the alarm itself was never reported."""
         self._read()
         standing = self._of.get(f"{kind}|{subject}")
         if standing is None:
@@ -90,7 +90,7 @@ class StandingAlarms(Struct, eq=False):
         self._of = {name: one for name, one in self._of.items() if name != key}
         if standing is not None:
             self._of[key] = standing
-        plain = {name: [iso(s.since), iso(s.told_at), s.times] for name, s in self._of.items()}
+        plain = {name: [iso(s.since), iso(s.reported_at), s.times] for name, s in self._of.items()}
         try:
             self.keep(plain)
             self._is_kept = True
@@ -105,10 +105,10 @@ def _standing(stored: object, known: dict[str, Standing]) -> dict[str, Standing]
     found = {}
     for key, words in stored.items():
         match words:
-            case [str() as since, str() as told_at, int() as times]:
-                begun, told = parse_time(since), parse_time(told_at)
-                if begun is not None and told is not None:
-                    found[str(key)] = Standing(begun, told, times)
+            case [str() as since, str() as reported_at, int() as times]:
+                begun, reported = parse_time(since), parse_time(reported_at)
+                if begun is not None and reported is not None:
+                    found[str(key)] = Standing(begun, reported, times)
     return found
 
 

@@ -30,7 +30,7 @@ from execbot.model.times import eastern, iso, maybe_iso, parse_time
 _LAST_CHARACTER = "\U0010ffff"
 
 
-_TOLD = "kind IN ('alarm', 'gate', 'guard', 'halt', 'pace', 'stream')"
+_REPORTED = "kind IN ('alarm', 'gate', 'guard', 'halt', 'pace', 'stream')"
 """In the words of its index."""
 
 AMENDS = "json_extract(body, '$.previous_id') > ''"
@@ -133,12 +133,12 @@ class Ledgers(Packing):
             (iso(since), "~" if until is None else iso(until)),
         )
 
-    def told(self, since: datetime, until: datetime | None = None) -> list[AuditRow]:
+    def reported(self, since: datetime, until: datetime | None = None) -> list[AuditRow]:
         """Alarms, denials of the risk checks, changes of a position's guard, halts, losses of the
         stream and the pace of `watch`, of `[since, until)`, oldest first."""
         return self._read(
             _audit_of,
-            f"SELECT * FROM audit WHERE {_TOLD} AND at >= ? AND at < ? ORDER BY at, seq",
+            f"SELECT * FROM audit WHERE {_REPORTED} AND at >= ? AND at < ? ORDER BY at, seq",
             (iso(since), maybe_iso(until) or "~"),
         )
 

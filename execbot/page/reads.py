@@ -122,7 +122,7 @@ def read_fresh(desk: Desk) -> Fresh:
     today = Span.at(desk.now())
     records = desk.journal.orders_of_days(today.start, today.end, with_open=True)
     confirmed = desk.journal.confirmations(today.start)[-CONFIRMATIONS_KEPT:]
-    events = [rows.audit_event(row) for row in desk.journal.told(today.start)]
+    events = [rows.audit_event(row) for row in desk.journal.reported(today.start)]
     events = [row for row in events if row.text and row.type not in FOR_REPORTS][-EVENTS_KEPT:]
     return Fresh(
         orders={row.client_order_id: row for row in map(rows.record_row, records)},

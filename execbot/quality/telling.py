@@ -1,7 +1,7 @@
-"""Which confirmations are told, and what is alerted of: each once, whoever tells it.
+"""Which confirmations are reported and which raise an alert: each once, whichever process does it.
 
-Two marks in the journal, by the number of the last version that was told and alerted of. A process
-that is killed between telling and marking tells it again, under the same id.
+Two marks in the journal name the last version that was reported, and the last that was alerted of.
+A process that is killed between reporting and marking reports again, under the same id.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from execbot.journal.journal import Journal
 from execbot.quality.shown import head_of, is_news, new_findings
 
 ALERTED = "quality:alerted_seq"
-TOLD = "watch:told_confirmation"
+REPORTED = "watch:told_confirmation"
 
-TOLD_FOR = timedelta(hours=24)
+NEWS_FOR = timedelta(hours=24)
 """What filled longer ago is history: it is in the reports, and nobody is woken for it."""
 
 
-class Told(Struct, frozen=True):
+class NewVersion(Struct, frozen=True):
     """One version with the one before it; `seq` is its number in the journal."""
 
     seq: int
@@ -45,7 +45,7 @@ class Alerts(Struct, frozen=True):
             journal.meta_set(ALERTED, self.until)
 
 
-def versions_since(journal: Journal, mark: int, until: int, now: datetime) -> Iterator[Told]:
+def versions_since(journal: Journal, mark: int, until: int, now: datetime) -> Iterator[NewVersion]:
     """Every version after the mark that is no history yet, as they were written.
 
     `until` is the last that is read, and the next mark: another process may write meanwhile.
@@ -55,13 +55,13 @@ def versions_since(journal: Journal, mark: int, until: int, now: datetime) -> It
             if seq > until:
                 return
             if not is_past(item, now):
-                yield Told(seq, item, _before(journal, item))
+                yield NewVersion(seq, item, _before(journal, item))
         mark = rows[-1][0]
 
 
 def is_past(item: Confirmation, now: datetime) -> bool:
     moment = item.times.last_fill or item.times.done or item.made_at
-    return now - moment > TOLD_FOR
+    return now - moment > NEWS_FOR
 
 
 def _before(journal: Journal, item: Confirmation) -> Confirmation | None:
@@ -73,11 +73,11 @@ def _before(journal: Journal, item: Confirmation) -> Confirmation | None:
 
 def news_since(
     journal: Journal, mark: int, until: int, now: datetime, *, patient: bool = True
-) -> Iterator[Told]:
-    """Those of `versions_since` that are told (`is_news`)."""
-    for told in versions_since(journal, mark, until, now):
-        if is_news(told.previous, told.item, patient=patient):
-            yield told
+) -> Iterator[NewVersion]:
+    """Those of `versions_since` that are worth reporting (`is_news`)."""
+    for new in versions_since(journal, mark, until, now):
+        if is_news(new.previous, new.item, patient=patient):
+            yield new
 
 
 def alerts_of(journal: Journal, now: datetime) -> Alerts:
@@ -86,12 +86,12 @@ def alerts_of(journal: Journal, now: datetime) -> Alerts:
     if last <= mark:
         return Alerts((), mark)
     versions = versions_since(journal, mark, last, now)
-    return Alerts(tuple(alert for told in versions for alert in alerts_in(told)), last)
+    return Alerts(tuple(alert for new in versions for alert in alerts_in(new)), last)
 
 
-def alerts_in(told: Told) -> list[tuple[str, str, str]]:
-    item = told.item
+def alerts_in(new: NewVersion) -> list[tuple[str, str, str]]:
+    item = new.item
     return [
         (f"execution_{found.kind}", item.symbol, f"{head_of(item)}: {found.words}")
-        for found in new_findings(told.previous, item)
+        for found in new_findings(new.previous, item)
     ]

@@ -1,7 +1,7 @@
 """Confirming executions while `watch` runs: on a thread and a journal connection of its own.
 
-Nothing that protects a position ever waits for it. What it finds is told by the loop, each version
-once: the mark of what was told is written a turn after the telling.
+Nothing that protects a position ever waits for it. The loop reports what it finds, each version
+once: the mark of what was reported is written a turn later.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from execbot.journal.journal import Journal
 from execbot.quality.cash_check import CashCheck, cash_alert_words
 from execbot.quality.confirmer import Confirmer
 from execbot.quality.shown import as_text, confirmation_json, in_words
-from execbot.quality.telling import ALERTED, TOLD, Told, alerts_in, news_since
+from execbot.quality.telling import ALERTED, REPORTED, NewVersion, alerts_in, news_since
 from execbot.watch.core.jobs import Note
 from execbot.watch.core.notes import alarm
 
@@ -30,24 +30,24 @@ BATCHES_A_TURN = 4
 GOODBYE_SECONDS = 2.0
 
 
-def confirmation_note(told: Told) -> Note:
-    item = told.item
-    data = {"event_id": told.event_id, **as_text(confirmation_json(item))}
+def confirmation_note(new: NewVersion) -> Note:
+    item = new.item
+    data = {"event_id": new.event_id, **as_text(confirmation_json(item))}
     return Note("confirmation", in_words(item), data)
 
 
-def alarms_of(told: Told) -> list[Note]:
+def alarms_of(new: NewVersion) -> list[Note]:
     """What differs for the first time. All of it is sent as an alert too."""
     notes = []
-    for kind, symbol, words in alerts_in(told):
+    for kind, symbol, words in alerts_in(new):
         note = alarm(kind, symbol, words, critical=True)
-        data = {**note.data, "event_id": f"{told.event_id}:{kind}"}
+        data = {**note.data, "event_id": f"{new.event_id}:{kind}"}
         notes.append(replace(note, data=data))
     return notes
 
 
 class ConfirmationNews:
-    """The versions that are to be told next. Reads and writes may raise JournalError."""
+    """The versions that are to be reported next. Reads and writes may raise JournalError."""
 
     def __init__(self, journal: Journal, now: Callable[[], datetime]) -> None:
         self._journal = journal
@@ -60,25 +60,25 @@ class ConfirmationNews:
         what was before it."""
         journal = self._journal
         if self._mark is None:
-            kept = journal.meta_get(TOLD)
+            kept = journal.meta_get(REPORTED)
             self._mark = kept if isinstance(kept, int) else journal.last_confirmation_seq()
             self._saved = self._mark if isinstance(kept, int) else -1
         last = journal.last_confirmation_seq()
         if last <= self._mark:
             return []
         alerted, notes = journal.meta_get(ALERTED, 0), list[Note]()
-        for told in news_since(journal, self._mark, last, self._now()):
-            notes.append(confirmation_note(told))
-            notes += alarms_of(told) if told.seq > alerted else []
+        for new in news_since(journal, self._mark, last, self._now()):
+            notes.append(confirmation_note(new))
+            notes += alarms_of(new) if new.seq > alerted else []
         self._mark = last
         return notes
 
     def save(self) -> None:
-        """What was told before this turn need not be told again."""
+        """What was reported before this turn is not reported again."""
         if self._mark is None or self._mark <= self._saved:
             return
         with self._journal.transaction(recoverable=True):
-            self._journal.meta_set(TOLD, self._mark)
+            self._journal.meta_set(REPORTED, self._mark)
             if self._mark > self._journal.meta_get(ALERTED, 0):
                 self._journal.meta_set(ALERTED, self._mark)
         self._saved = self._mark

@@ -1,13 +1,13 @@
-"""What is told of orders: each change once in a run, under an id that stays the same.
+"""Reports what happens to orders: each change once in a run, under an id that stays the same.
 
 A fact is an event of the journal that changed an order's status or the quantity filled, or that a
 person must look at (a contradiction, say), whoever wrote it: the stream, a look at REST, another
-process. Its id is the journal's number of that event, so the next run tells it under the same id,
-and the mark kept in the journal says whether an earlier run has told it (`replayed`). Of facts from
-before the mark only the last one of each order that is still of interest is told, so that a reader
-knows where things stand.
+process. Its id is the journal's number of that event, so the next run reports it under the same id,
+and the mark kept in the journal says whether an earlier run has reported it (`replayed`). Of facts
+from before the mark it reports only the last one of each order that is still of interest, so that a
+reader knows where things stand.
 
-The mark is written after the telling: a run that is killed between the two tells its last facts
+The mark is written after the report: a run that is killed between the two reports its last facts
 again, without `replayed` and with the ids that they had.
 """
 
@@ -27,7 +27,7 @@ from execbot.oms.machine.state import apply_event
 from execbot.watch.core.jobs import Note
 from execbot.watch.core.notes import alarm, fact_notes, order_note
 
-TOLD_KEY = "watch:told_seq"
+REPORTED_KEY = "watch:told_seq"
 
 MISSED_MAX = 1000
 """How many events of the time without a `watch` are looked through; older ones are history."""
@@ -39,29 +39,29 @@ KEPT_MAX = 200
 
 
 class OrderNews:
-    """The facts that are to be told next. Reads of the journal may raise JournalError."""
+    """The facts that are to be reported next. Reads of the journal may raise JournalError."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._mark = 0
-        """Every fact up to this event has been told."""
-        self._told: set[int] = set()
+        """Every fact up to this event has been reported."""
+        self._reported: set[int] = set()
         """Events after the mark that are done with."""
         self._saved = 0
         self._missed_symbols: frozenset[str] = frozenset()
-        """Symbols in which something happened that no earlier run has told."""
+        """Symbols in which something happened that no earlier run has reported."""
         self._is_first_run = True
         self._contradictions: set[tuple[str, str | None]] = set()
-        """Those told in this run: client_order_id and words."""
+        """Those reported in this run: client_order_id and words."""
         self._come_to: dict[str, tuple[int, OrderState | None]] = {}
         """By client_order_id the last event that was applied, and the order after it."""
-        self._told_other = False
-        """Whether this run has told of another execbot on the account."""
+        self._reported_other = False
+        """Whether this run has reported another execbot on the account."""
 
     def begin(self, records: Iterable[OrderRecord], now: datetime) -> list[Note]:
         """At the start of a run: where each of these orders stands, then what was missed."""
         last = self._journal.last_seq()
-        mark = self._journal.meta_get(TOLD_KEY)
+        mark = self._journal.meta_get(REPORTED_KEY)
         self._is_first_run = not isinstance(mark, int)
         self._mark = min(mark, last) if isinstance(mark, int) else last
         notes = [*self._other_execbot(now)]
@@ -78,29 +78,29 @@ class OrderNews:
         return notes + [note for fact in fresh for note in self._notes(fact, now)]
 
     def keep_first_mark(self) -> None:
-        """What comes from now on is told by a later run, should this one, the first, end before it
-        has told anything: else that would take itself for the first. A journal that takes no
-        writes now gets the mark with the others."""
+        """A first run that ends before it has reported anything leaves what comes from now on to
+        the next one, which would else take itself for the first. A journal that takes no writes now
+        gets the mark with the others."""
         if self._is_first_run:
             with suppress(JournalError):
                 self.saved(self.save())
 
-    def was_told(self, symbol: str) -> bool:
-        """An earlier run has told the position of this symbol as it stands."""
+    def was_reported(self, symbol: str) -> bool:
+        """An earlier run has reported the position of this symbol as it stands."""
         return not self._is_first_run and symbol not in self._missed_symbols
 
     def of_changes(self, changes: Sequence[Change], now: datetime) -> list[Note]:
         """Facts that this process has just written itself."""
         notes: list[Note] = []
         for change in changes:
-            if change.seq <= self._mark or change.seq in self._told:
+            if change.seq <= self._mark or change.seq in self._reported:
                 continue
-            self._told.add(change.seq)
+            self._reported.add(change.seq)
             notes += self._notes(change, now)
         return notes
 
     def _notes(self, change: Change, now: datetime) -> list[Note]:
-        """The same contradiction comes with every repeat of its report, and is told once."""
+        """The same contradiction comes with every repeat of its report, and is reported once."""
         if change.contradiction is not None:
             words = (change.record.client_order_id, change.contradiction)
             if words in self._contradictions:
@@ -110,32 +110,32 @@ class OrderNews:
         return [*fact_notes(change, now), *(self._other_execbot(now) if is_new else ())]
 
     def _other_execbot(self, now: datetime) -> list[Note]:
-        """Told once in a run, whichever of its orders comes first."""
-        words = "" if self._told_other else other_execbot(self._journal, now)
+        """Reported once in a run, whichever of its orders comes first."""
+        words = "" if self._reported_other else other_execbot(self._journal, now)
         if not words:
             return []
-        self._told_other = True
+        self._reported_other = True
         return [alarm("other_execbot", "", words, critical=True)]
 
     def read_on(self, now: datetime) -> Iterator[Note]:
         """Facts that anybody has written since the last look."""
         while rows := self._journal.facts_since(self._mark):
-            fresh = [(seq, name) for seq, name in rows if seq not in self._told]
+            fresh = [(seq, name) for seq, name in rows if seq not in self._reported]
             notes = [note for fact in self._facts(fresh) for note in self._notes(fact, now)]
             self._mark = rows[-1][0]
-            self._told = {seq for seq in self._told if seq > self._mark}
+            self._reported = {seq for seq in self._reported if seq > self._mark}
             yield from notes
 
     @property
     def is_unsaved(self) -> bool:
-        return bool(self._told) or self._mark > self._saved
+        return bool(self._reported) or self._mark > self._saved
 
     def save(self) -> int:
-        """Keep for later runs what has been told, in the caller's transaction; see `saved`."""
-        if self._told:
+        """Keep for later runs what has been reported, in the caller's transaction; see `saved`."""
+        if self._reported:
             self._advance()
         if self._mark > self._saved:
-            self._journal.meta_set(TOLD_KEY, self._mark)
+            self._journal.meta_set(REPORTED_KEY, self._mark)
         return self._mark
 
     def saved(self, mark: int) -> None:
@@ -143,11 +143,11 @@ class OrderNews:
         self._saved = mark
 
     def _advance(self) -> None:
-        """Move the mark over what was told, up to the first event that was not."""
+        """Move the mark over what was reported, up to the first event that was not."""
         for seq, _ in self._journal.facts_since(self._mark):
-            if seq not in self._told:
+            if seq not in self._reported:
                 break
-            self._told.discard(seq)
+            self._reported.discard(seq)
             self._mark = seq
 
     def _missed(self, after: int, until: int) -> list[Change]:

@@ -1,4 +1,4 @@
-"""Which breaks an earlier run has told: one that stands is told by every start, as what it is."""
+"""Which breaks an earlier run has reported: every start reports one that stands, as what it is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
 from execbot.oms.sync.breaks import Break
 
-TOLD_KEY = "watch:told_breaks"
+REPORTED_KEY = "watch:told_breaks"
 
 
 def break_id(found: Break) -> str:
@@ -17,16 +17,16 @@ def break_id(found: Break) -> str:
 
 
 def reported_before(journal: Journal, breaks: Sequence[Break]) -> frozenset[str]:
-    """The ids among these that the run before has told; these are what the next one compares with.
+    """The ids among these that the run before reported; the next one compares with these.
 
     Where the journal cannot be used all of them are news.
     """
     ids = [break_id(found) for found in breaks]
     try:
         with journal.transaction():
-            known = journal.meta_get(TOLD_KEY)
+            known = journal.meta_get(REPORTED_KEY)
             if known != ids:
-                journal.meta_set(TOLD_KEY, ids)
+                journal.meta_set(REPORTED_KEY, ids)
     except JournalError:
         return frozenset()
     return frozenset(ids) & frozenset(known if isinstance(known, list) else ())

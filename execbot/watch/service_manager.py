@@ -19,12 +19,12 @@ class ServiceManager:
     def __init__(self, env: Mapping[str, str] | None = None) -> None:
         self._address = (os.environ if env is None else env).get(VARIABLE, "")
         self._status = ""
-        self._is_told = False
+        self._is_reported = False
 
     def following(self) -> None:
         """Started, as far as others wait for it."""
-        if not self._is_told:
-            self._is_told = self._say("READY=1")
+        if not self._is_reported:
+            self._is_reported = self._say("READY=1")
 
     def deciding(self, status: str) -> None:
         """The loop has decided. `status` is one line, shown by `systemctl status`."""

@@ -125,7 +125,7 @@ class Watcher:
         """A position that stands as an earlier run has told it says so."""
         for job in jobs:
             if isinstance(job, Note) and job.type == "position" and self.news is not None:
-                is_old = self.news.was_told(job.data["symbol"])
+                is_old = self.news.was_reported(job.data["symbol"])
                 yield replace(job, data={**job.data, "replayed": is_old})
             else:
                 yield job

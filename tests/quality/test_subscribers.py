@@ -16,7 +16,7 @@ from support.desk import market
 from execbot import OrderManagementSystem
 from execbot.journal.confirmation import Confirmation
 from execbot.quality import subscribers
-from execbot.quality.telling import Told, news_since
+from execbot.quality.telling import NewVersion, news_since
 
 
 def test_a_subscriber_is_called_with_what_the_execution_came_to(tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_what_another_process_confirms_meanwhile_is_told_with_the_next_change(
     heard: list[str] = []
     oms.subscribe("confirmation", lambda made: heard.append(made.client_order_id))
 
-    def read_while_another_writes(*args: Any, **more: Any) -> Iterator[Told]:
+    def read_while_another_writes(*args: Any, **more: Any) -> Iterator[NewVersion]:
         yield from news_since(*args, **more)
         monkeypatch.undo()
         account.submit(market("KO", client_order_id="b"), role="entry")

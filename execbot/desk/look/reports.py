@@ -135,7 +135,7 @@ def _period(
     kept = Kept(records, of_orders)
     trades = trades_alone(journal, Wanted(since=span.start, until=span.end), kept)
     books, days, unpriced = _books(desk, span, records, of_orders, held, equity)
-    notes = journal.told(span.start - GUARDS_BEFORE, span.end)
+    notes = journal.reported(span.start - GUARDS_BEFORE, span.end)
     failed = journal.recoveries(span.start, span.end)
     samples = journal.equity_samples(span.start, span.end)
     sessions = _sessions(desk, span)
@@ -216,7 +216,7 @@ def _resumed_after(desk: Desk, span: Span) -> list[AuditRow]:
     """What the next run of `watch` said of a time without one that reaches back into the span."""
     if span.end >= desk.now():
         return []
-    later = desk.journal.told(span.end, span.end + NEXT_RUN_WITHIN)
+    later = desk.journal.reported(span.end, span.end + NEXT_RUN_WITHIN)
     return [row for row in later if row.facts.get("state") == UNWATCHED][:1]
 
 

@@ -302,10 +302,10 @@ class LedgerReads(EventReads):
         )
         return sorted([*found, *past], key=lambda row: (row.at, row.seq)) if past else found
 
-    def told(self, since: datetime, until: datetime | None = None) -> list[AuditRow]:
-        found = super().told(since, until)
+    def reported(self, since: datetime, until: datetime | None = None) -> list[AuditRow]:
+        found = super().reported(since, until)
         past = self._of_span(
-            lambda books: books.told(since, until), lambda row: row.subject, since, until
+            lambda books: books.reported(since, until), lambda row: row.subject, since, until
         )
         return sorted([*found, *past], key=lambda row: (row.at, row.seq)) if past else found
 

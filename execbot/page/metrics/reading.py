@@ -177,7 +177,7 @@ class Reader:
                 if began <= (item.times.first_fill or item.made_at) < ends:
                     self._tally.confirmation(item)
         since = began if self._audited_at is None else max(began, self._audited_at - LATE)
-        for row in self._unseen([*journal.told(since, ends), *journal.recoveries(since, ends)]):
+        for row in self._unseen([*journal.reported(since, ends), *journal.recoveries(since, ends)]):
             if row.kind == "recovery":
                 self._tally.recovery(row)
             else:
