@@ -108,7 +108,9 @@ def order_note(change: Change, now: datetime, *, replayed: bool = False) -> Note
         "fills": [_fill_data(fill) for fill in change.fills],
     }
     price = f" at {data['filled_avg_price']}" if data["filled_avg_price"] else ""
-    words = f"{order.symbol} {order.side} {data['qty'] or '?'} {order.type}: {order.status}"
+    words = (
+        f"{order.symbol or 'spread'} {order.side} {data['qty'] or '?'} {order.type}: {order.status}"
+    )
     filled = f", filled {data['filled_qty']}{price}" if order.filled_qty else ""
     late = " (told before)" if replayed else _when(change.at, now)
     return Note("order", words + filled + late, data)
