@@ -79,7 +79,8 @@ function paint(){
 }
 paint();
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change",paint);
-chart.timeScale().setVisibleLogicalRange({from:-2,to:DATA.bars.length+1});
+chart.timeScale().setVisibleLogicalRange({from:-2,
+  to:DATA.bars.length*(1+40/Math.max(box.clientWidth,300))+1});
 root.classList.add("live");
 })();
 """

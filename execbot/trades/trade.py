@@ -168,9 +168,10 @@ def _strength(
 
 
 def _plan_ids(trip: RoundTrip, records: Sequence[OrderRecord], known: Known) -> tuple[str, ...]:
-    """Those that its orders name, and those of its symbol that stood while it was held."""
+    """Those that its orders name, and those of its symbol that stood while it was held. A structure
+    has the symbol of its underlying, whose plan is that of the shares."""
     named = [r.plan_id for r in records if r.plan_id]
-    moments = known.stood.get((trip.symbol, trip.side), ())
+    moments = () if trip.legs else known.stood.get((trip.symbol, trip.side), ())
     # By bisection: a month may have thousands of plans of one symbol, and as many trades.
     first = bisect_left(moments, trip.opened_at, key=itemgetter(0))
     last = len(moments)

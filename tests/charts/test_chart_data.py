@@ -102,6 +102,17 @@ def test_without_since_open_trades_are_shown_and_a_trade_by_its_id(traded: Env) 
     assert other.code == 2 and "is of AAPL" in other.error["error"]
 
 
+def test_a_contract_on_the_symbol_has_a_chart_of_its_own(traded: Env) -> None:
+    contract = done(traded, "option", "chain", "AAPL", "--calls", "--near", "1")[0]
+    bought = ["buy", contract["symbol"], "--qty", "1", "--limit", contract["ask"], "--wait", "20"]
+    done(traded, *bought)
+    for words in ([], ["--since", "1d"]):
+        shown = done(traded, "chart", "AAPL", *words)
+        assert shown["symbol"] == "AAPL"
+        assert all(D(one["price"]) > 100 for one in shown["executions"]) and shown["executions"]
+    assert done(traded, "chart", contract["symbol"])["symbol"] == contract["symbol"]
+
+
 def test_files_are_written_and_no_bars_is_a_warning(traded: Env, tmp_path: Path) -> None:
     page, picture = tmp_path / "a.html", tmp_path / "a.png"
     told = done(traded, "chart", "AAPL", "--html", str(page), "--png", str(picture))

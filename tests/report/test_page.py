@@ -25,7 +25,17 @@ from execbot.desk.account import Desk
 from execbot.desk.look.reporting.report_charts import Charts, charts_of
 from execbot.desk.look.reports import SpanReport, span_report
 from execbot.report.draw.charts import Level, Levels, trade_chart
-from execbot.report.draw.svg import Area, Label, Point, drawing, line, round_values, steps, thinned
+from execbot.report.draw.svg import (
+    Area,
+    Label,
+    Point,
+    amount,
+    drawing,
+    line,
+    round_values,
+    steps,
+    thinned,
+)
 from execbot.report.period import DayRow
 from execbot.report.span import Span
 
@@ -180,6 +190,22 @@ def test_a_point_lies_where_its_time_and_value_say() -> None:
     assert 'points="84.0,216.0 630.0,10.0"' in line(area, [Point(0, 10), Point(100, 20)], "price")
     path = steps(area, [Point(0, 10), Point(50, 20)], 100, "stop")
     assert "M84.0 216.0H357.0V10.0H630.0" in path
+
+
+@pytest.mark.parametrize(
+    ("value", "spread", "shown"),
+    [
+        (100_000, 3, "100,000.00"),
+        (100_000, 4, "100,000"),  # on a phone its cents would stand outside of the drawing
+        (242, 4, "242.00"),
+        (242, 20, "242"),
+        (-0.0, 0.01, "0.0000"),
+    ],
+)
+def test_a_label_has_the_cents_that_it_has_room_for(
+    value: float, spread: float, shown: str
+) -> None:
+    assert amount(value, spread) == shown
 
 
 def test_thinning_keeps_the_spikes() -> None:

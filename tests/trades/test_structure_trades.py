@@ -25,11 +25,13 @@ from watch.options.test_structures_kept import (
 
 from execbot.desk.look.trade_json import trade_json
 from execbot.desk.look.trades import Wanted, trades_of
+from execbot.exits.plan.plan import ExitPlan, PlanStatus, StopPlan
 from execbot.exits.structures.plan import StructurePlan, end_structures, save_structure
 from execbot.journal.journal import Journal
+from execbot.model.enums import PositionSide
 from execbot.model.numbers import ZERO
 from execbot.trades.risk_taken import RiskFrom
-from execbot.trades.trade import Trade, of_single_symbols
+from execbot.trades.trade import Known, Levels, Trade, of_single_symbols, stood_of, trade_of
 
 D = Decimal
 PUT, FAR_PUT = "AAPL261218P00190000", "AAPL261218P00180000"
@@ -298,3 +300,18 @@ def test_a_contract_belongs_to_what_it_was_kept_with_last(desk: Desk) -> None:
         save_structure(desk.journal, plan, desk.now())
     legs = sorted(tuple(leg.symbol for leg in one.trip.legs) for one in made(desk.journal))
     assert legs == [(), (CALL, FAR_CALL)]
+
+
+def test_the_plan_of_the_shares_is_none_of_a_structure_on_them(desk: Desk) -> None:
+    """Both have one symbol: the shares' stop neither stood for the structure nor is its risk."""
+    several(desk, 1, "1.20", buy_to_open=(CALL, "2"), sell_to_open=(FAR_CALL, "0.80"))
+    [trade] = made(desk.journal)
+    at, stop = trade.trip.opened_at, StopPlan(price=D(98), initial=D(98))
+    plan = ExitPlan(
+        "shares", "AAPL", PositionSide.LONG, at, at, status=PlanStatus.ACTIVE, stop=stop
+    )
+    plans = {plan.plan_id: [plan]}
+    assert trade.trip.side is PositionSide.LONG
+    told = trade_of(trade.trip, Known(plans=plans, stood=stood_of(plans)))
+    assert (told.plan_ids, told.asked, told.stood) == ((), Levels(), Levels())
+    assert told.risk is not None and told.risk.source is RiskFrom.MAX_LOSS

@@ -110,6 +110,7 @@ function draw(box, data) {
       shape: mark.buy ? "arrowUp" : "arrowDown", color: css(mark.entry ? "entry" : "exit") })));
   };
   paint();
-  chart.timeScale().fitContent();
+  // The words beside a mark of the last bar have room.
+  chart.timeScale().setVisibleLogicalRange({ from: -1, to: data.bars.length * (1 + 40 / Math.max(box.clientWidth, 300)) + 1 });
   return { chart, paint };
 }

@@ -28,9 +28,12 @@ function status(row, td) {
   td.replaceChildren(el("span", { class: `chip ${tone(row)} fresh` }, text));
 }
 
+// An order of several legs has no symbol of its own.
+const called = (row) => `${row.side} ${size(row)} ${row.symbol || "spread"}`;
+
 function name(row, td) {
   td.wanted = row;
-  const text = `${row.side} ${size(row)} ${row.symbol}`;
+  const text = called(row);
   if (!td.firstChild) {
     td.replaceChildren(el("button", { type: "button", class: "quiet", on: { click: () => history(td.wanted) } }, text));
   } else setText(td.firstChild, text);
@@ -40,7 +43,7 @@ function buttons(row, td) {
   td.wanted = row;
   if (!td.firstChild) {
     td.replaceChildren(el("div", { class: "acts" }, el("button", { type: "button", class: "danger",
-      "aria-label": `Cancel ${row.side} ${size(row)} ${row.symbol}`,
+      "aria-label": `Cancel ${called(row)}`,
       on: { click: () => act({ kind: "cancel", subject: td.wanted.client_order_id }) } }, "Cancel")));
   }
   td.firstChild.hidden = !row.is_open;
@@ -85,7 +88,7 @@ export function tick() {
 }
 
 async function history(row) {
-  const title = `${row.side} ${size(row)} ${row.symbol}`;
+  const title = called(row);
   open(title, el("p", { class: "soft", role: "status" }, "Reading …"));
   try {
     const found = await ask(`/api/order?id=${encodeURIComponent(row.client_order_id)}`);

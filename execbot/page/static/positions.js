@@ -25,10 +25,16 @@ function ageCell(row) {
   return [isOld ? `${age(seconds)} old` : age(seconds), isOld ? "old strong" : "soft"];
 }
 
+// A contract's name may be broken where its date and its strike begin.
+const named = (name) => {
+  const [, ...parts] = name.match(/^(\D+\d?)(\d{6})([CP]\d{8})$/) ?? [null, name];
+  return parts.flatMap((part) => [el("wbr"), part]).slice(1);
+};
+
 const symbol = (showChart) => (row, td) => {
   if (td.firstChild) return;
   td.replaceChildren(el("button", { type: "button", class: "quiet strong", "aria-label": `Chart of ${row.symbol}`,
-    on: { click: () => showChart(row.symbol) } }, row.symbol));
+    on: { click: () => showChart(row.symbol) } }, named(row.symbol)));
 };
 
 function buttons(row, td) {
@@ -47,7 +53,7 @@ export function start(first, showChart) {
     { name: "Entry", num: true, cell: (r) => price(r.entry) },
     { name: "Price", num: true, cell: (r) => price(r.price) },
     { name: "Age", num: true, cell: ageCell, ticks: true },
-    { name: "P&L", num: true, all: true, cell: (r) => [signed(r.pl) + (r.pl_pct === null ? "" : ` (${signed(r.pl_pct)} %)`), tone(r.pl)] },
+    { name: "P&L", num: true, all: true, cell: (r) => [signed(r.pl) + (r.pl_pct === null ? "" : ` (${signed(r.pl_pct)}\u00a0%)`), tone(r.pl)] },
     { name: "R", num: true, cell: (r) => [signed(r.r), tone(r.r)] },
     { name: "Stop", num: true, cell: (r) => r.structure ?? price(r.stop) },
     { name: "Levels", node: drawLevels, wide: true },

@@ -95,7 +95,9 @@ def round_values(low: float, high: float) -> list[float]:
 
 
 def amount(value: float, spread: float, *, cents: bool = True) -> str:
-    digits = 0 if spread >= 20 or not cents else 2 if spread >= 0.05 else 4
+    # Round values of so wide a spread are whole dollars, and cents of a large one have no room.
+    is_whole = spread >= 20 or (spread >= TICKS and abs(value) >= 10_000)
+    digits = 0 if is_whole or not cents else 2 if spread >= 0.05 else 4
     return f"{value + 0.0:,.{digits}f}"
 
 

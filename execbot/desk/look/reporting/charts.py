@@ -80,6 +80,9 @@ def _trades(desk: Desk, wanted: ChartWanted) -> tuple[list[Trade], list[str]]:
         return list(found.trades), list(found.warnings)
     found = read_trades(desk, Wanted(since=wanted.since, until=wanted.until, symbol=wanted.symbol))
     trades = list(found.trades)
+    if wanted.symbol is not None:  # a contract is found by its underlying too, and drawn alone
+        own = symbol_key(wanted.symbol)
+        trades = [trade for trade in trades if symbol_key(trade.trip.symbol) == own]
     if wanted.since is None and wanted.until is None:
         trades = [trade for trade in trades if trade.trip.is_open] or trades[-1:]
     return trades, list(found.warnings)
