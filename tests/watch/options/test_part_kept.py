@@ -37,6 +37,7 @@ PART = StructurePlan("s", "AAPL", {"A": D(1), "B": D(-1)}, NOW, D(1), D("0.40"),
     ],
 )
 def test_part_is_held_as_far_as_its_scarcest_leg(low: int, high: int, units: int | None) -> None:
+    """E-OPT-10."""
     assert PART.units_in({"A": D(low), "B": D(high)}) == units
 
 

@@ -123,6 +123,7 @@ def test_no_order_leaves_while_nobody_would_keep_its_exits(tmp_path: Path) -> No
 
 
 def test_exits_of_an_order_that_never_fills_end_with_it(tmp_path: Path) -> None:
+    """E-OPT-9."""
     world = opened(tmp_path)
     place(world, entry(world, over="-0.80"), wishes())
     world.run(150)
