@@ -5,16 +5,18 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from execbot.exits.levels import LevelError, r_multiple
 from execbot.exits.plan.plan import ExitPlan, priced
-from execbot.exits.structures.plan import StructurePlan
 from execbot.model.enums import PositionSide
 from execbot.model.numbers import CENT, ZERO, maybe_text, text
 from execbot.model.symbols import OPTION_MULTIPLIER, multiplier_of
+
+if TYPE_CHECKING:
+    from execbot.exits.structures.plan import StructurePlan
 
 HUNDRED = Decimal(100)
 

@@ -76,6 +76,12 @@ class Protection(Struct, frozen=True):
         return ZERO if is_kept else self.coverage.uncovered
 
     @property
+    def bare_words(self) -> str:
+        """What of it has no stop: all, or what a plan over a part leaves."""
+        part = self.structure.bare if self.plan is None else ZERO
+        return f"{text(part)} of {text(abs(self.qty))} {self.symbol}" if part else self.symbol
+
+    @property
     def words(self) -> str:
         return self.state.value.replace("_", " ")
 

@@ -27,7 +27,7 @@ def protection(examined: Examination) -> Iterator[Finding]:
         yield Finding("protection", Status.FAIL, str(one), one.next_step, "position.unprotected")
     bare = [item for item in found if item.has_no_plan and not item.missing]
     if bare:
-        names = " and ".join(item.symbol for item in bare)
+        names = " and ".join(item.bare_words for item in bare)
         said = f"{names}: no stop, and none was promised"
         yield Finding("protection", Status.WARN, said, bare[0].next_step)
     fine = [f"{one.symbol} {one.words}" for one in found if not one.missing and one not in bare]

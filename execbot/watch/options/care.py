@@ -63,6 +63,7 @@ from execbot.watch.options.rules import (
     outlived,
     planned,
     unpriced,
+    unsold,
 )
 
 log = logging.getLogger("execbot.watch")
@@ -246,8 +247,11 @@ class OptionCare:
             if leave is None:
                 end_structures(journal, [plan.plan_id], "its legs are gone", now)
             return leave, [] if warn is None else [warn]
+        before = self._due.get(plan.plan_id)
         leave, due = planned(plan, group, self._due)
         self._due[plan.plan_id] = due
+        if leave is None and due and due == before:
+            return None, [unsold(plan)]
         if leave is not None and plan.units is not None and market.is_open:
             replace_structure(journal, plan, plan.left_alone(group.held, units), due, now)
         return leave, self._priced(plan, group, market, now)

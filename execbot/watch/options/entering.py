@@ -1,4 +1,4 @@
-"""A plan that came with its order, while that works and just after: what of it is there to keep.
+"""A plan that came with its order, while that works and just after (docs/evidence.md, E-OPT-9).
 
 Its levels hold from the first fill on. Until a minute after the order has ended its legs may still
 come in one after the other, so that nothing is concluded from how they stand.

@@ -150,6 +150,14 @@ def unpriced(plan: StructurePlan, group: Group) -> Warn:
     return Warn("structure_unpriced", plan.underlying, message, critical=True)
 
 
+def unsold(plan: StructurePlan) -> Warn:
+    message = (
+        f"a level of {', '.join(sorted(plan.ratios))} is reached ({plan.levels}), and nobody bids: "
+        "nothing of it can be sold; it is closed as soon as somebody does, else it expires"
+    )
+    return Warn("option_exit_unsold", plan.underlying, message)
+
+
 def dangers(group: Group, around: Around) -> list[Warn]:
     """Sold contracts that may be assigned any night."""
     found = []

@@ -16,6 +16,7 @@ from support.world import World
 from watch.options.test_structures_kept import cared_for, closings, opened, with_spread
 from watch.options.test_structures_shown import by_journal, by_watch
 
+from execbot.exits.protection import Surroundings, protections
 from execbot.exits.rules.view import Guarded
 from execbot.exits.structures.plan import StructurePlan, save_structure, structure_plans
 
@@ -37,6 +38,7 @@ PART = StructurePlan("s", "AAPL", {"A": D(1), "B": D(-1)}, NOW, D(1), D("0.40"),
     ],
 )
 def test_part_is_held_as_far_as_its_scarcest_leg(low: int, high: int, units: int | None) -> None:
+    """E-OPT-10."""
     assert PART.units_in({"A": D(low), "B": D(high)}) == units
 
 
@@ -82,4 +84,7 @@ def test_rest_is_shown_without_exits(tmp_path: Path) -> None:
     assert {s.coverage.uncovered for s in world.running.core.symbols.values() if s.qty} == {1}
     missing = "no plan: 1 of 2 have no stop"
     assert by_journal(world, watched=True) == dict.fromkeys(plan.ratios, (Guarded.NO_PLAN, missing))
+    around = Surroundings(world.now(), world.hours(world.now()), world.settings, True)
+    shown = protections(world.desk.journal, world.desk.client.get_positions(), around)
+    assert {one.bare_words for one in shown} == {f"1 of 2 {symbol}" for symbol in plan.ratios}
     assert plan.levels == "1 of them: net stop 0.01"

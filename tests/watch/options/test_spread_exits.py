@@ -19,6 +19,7 @@ from execbot.config.schema import Mode
 from execbot.exits.levels import parse_level
 from execbot.exits.plan.wishes import NO_WISHES, Wishes, in_equal_parts
 from execbot.exits.structures.plan import StructurePlan, structure_plans
+from execbot.model.enums import OrderStatus
 from execbot.model.flags import NO_FLAGS, Flags, flags_of
 from execbot.model.options.spreads import spread_request
 from execbot.model.order import OrderRequest
@@ -27,6 +28,7 @@ from execbot.oms.place.entry_plans import LegsRefused, asked_by_submit
 from execbot.oms.place.placer import Placer
 from execbot.oms.place.retry_by_hand import retry
 from execbot.oms.place.risk_gate import RiskGate
+from execbot.oms.signals.entry import SignalEntries
 
 D = Decimal
 TWICE = flags_of(add=True, also=True, allow_duplicate=True)
@@ -123,6 +125,7 @@ def test_no_order_leaves_while_nobody_would_keep_its_exits(tmp_path: Path) -> No
 
 
 def test_exits_of_an_order_that_never_fills_end_with_it(tmp_path: Path) -> None:
+    """E-OPT-9."""
     world = opened(tmp_path)
     place(world, entry(world, over="-0.80"), wishes())
     world.run(150)
@@ -212,3 +215,26 @@ def test_news_of_a_spread_names_its_underlying(tmp_path: Path) -> None:
     told = [note.text for note in world.notes if note.type == "order"]
     assert any(words.startswith("2 AAPL spreads limit: filled, filled 2 at ") for words in told)
     assert not [words for words in told if words.startswith(" ")]
+
+
+def test_exits_wait_with_their_order_for_the_open(tmp_path: Path) -> None:
+    world = opened(tmp_path, "2026-10-07 15:50")
+    trade = world.desk.client.latest_trade("AAPL")
+    assert trade is not None
+    world.price("AAPL", str(trade.price))  # and so it is in the morning
+    request = entry(world)
+    world.desk.call("POST", "/sim/clock", {"set": "2026-10-07 18:00"})
+    world.run(2)
+    place(world, request, wishes("0.10"))
+    assert world.desk.oms.record("entry").status is OrderStatus.QUEUED
+    world.desk.call("POST", "/sim/clock", {"set": "2026-10-08 09:45"})
+    world.run(5)
+    assert [p.entry for p in plans(world)] == ["entry"]
+    placer = placer_of(world)
+    again, checked = SignalEntries(placer).requeued(world.desk.oms.record("entry"), NO_FLAGS)
+    placer.release(again, checked)
+    world.journal_changed = True
+    world.run(100)
+    assert sorted(world.desk.positions_there().values()) == ["-2", "2"]
+    [plan] = plans(world)
+    assert (plan.plan_id, plan.entry, plan.stop_net) == ("structure-entry", "", D("0.10"))

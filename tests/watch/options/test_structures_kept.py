@@ -239,3 +239,28 @@ def test_an_assignment_over_night_is_told_before_its_rows_are_there(tmp_path: Pa
     assert "structure_broken" in world.alarm_kinds()
     assert "position_differs" not in world.alarm_kinds()
     assert world.desk.oms.reconcile().breaks == ()
+
+
+def test_level_that_is_reached_while_nobody_bids_is_told_and_left(tmp_path: Path) -> None:
+    world = opened(tmp_path, "2026-10-08 10:00")
+    symbol = near(world.desk, steps=3, days=1).symbol
+    body = {"symbol": symbol, "qty": "2", "side": "buy", "type": "market", "time_in_force": "day"}
+    world.desk.call("POST", "/v2/orders", body)
+    world.run(5)
+    trade = world.desk.client.latest_trade("AAPL")
+    assert trade is not None
+    now, low = world.now(), (trade.price * D("0.85")).quantize(D("0.01"))
+    world.price("AAPL", str(low))
+    save_structure(
+        world.desk.journal,
+        StructurePlan(
+            "structure-1", "AAPL", {symbol: D(1)}, now, underlying_stop=UnderlyingStop(low, True)
+        ),
+        now,
+    )
+    world.journal_changed = True
+    world.run(40)
+    [quote] = world.desk.client.latest_quotes([symbol]).values()
+    assert quote.bid == 0 and world.desk.positions_there() == {symbol: "2"}
+    assert closings(world) == []
+    assert world.alarm_kinds().count("option_exit_unsold") == 1
