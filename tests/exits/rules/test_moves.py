@@ -6,7 +6,18 @@ Method: one small world a test, built by hand: position, plan and living orders.
 from __future__ import annotations
 
 import pytest
-from support.exit_views import T0, D, cancels, kinds, later, plan, stop_order, submits, view
+from support.exit_views import (
+    T0,
+    D,
+    cancels,
+    entry,
+    kinds,
+    later,
+    plan,
+    stop_order,
+    submits,
+    view,
+)
 from support.wishes import target
 
 from execbot.exits.rules.actions import (
@@ -56,6 +67,22 @@ def test_a_move_that_got_lost_on_the_way_takes_no_stop_off(kind: str) -> None:
         [action] = decision.actions
         assert isinstance(action, Replace)
         memory = learned(decision.memory, action, Outcome(kind), T0)
+
+
+@pytest.mark.parametrize(
+    ("status", "moves"),
+    [(OrderStatus.NEW, True), (OrderStatus.PENDING_NEW, False), (OrderStatus.HELD, False)],
+)
+def test_beside_bare_shares_what_covers_is_moved_and_never_taken_off(
+    status: OrderStatus, moves: bool
+) -> None:
+    """Another program's order rests, so that the broker takes no stop for the rest."""
+    theirs, stop = entry("2", "0", origin="foreign"), stop_order("8", "95", status=status)
+    for refused in (0, 9):
+        memory = Memory(moves_refused=refused, partial_since=T0)
+        decision = decide(view("10", plan("97"), stop, theirs, memory=memory, now=later(60)))
+        assert not cancels(decision) and not submits(decision)
+        assert any(isinstance(a, Replace) for a in decision.actions) is (moves and not refused)
 
 
 def test_a_closed_market_takes_no_replace_and_the_stop_stays() -> None:
