@@ -87,7 +87,8 @@ CLIENTS = (
     ),
     Client(
         "@master-chief/alpaca", "Node", ("@master-chief/alpaca@6.3.20",), "master_chief.cjs",
-        "no way of its own: hosts are written into it",
+        "`endpoints` of a client, which then hold for every client of the process",
+        "what has not happened to an order is dated 1970 (`filled_at`, `canceled_at`), not null",
     ),
     Client(
         "ccxt (Python)", "Python", ("ccxt==4.5.90",), "ccxt_session.py",
@@ -101,9 +102,9 @@ CLIENTS = (
     ),
     Client(
         "lumibot", "Python", ("lumibot==4.6.30",), "lumibot_session.py",
-        "no way of its own: alpaca-py's hosts",
+        "orders by `trading_client=` (alpaca-py's, with `url_override`); data: alpaca-py's hosts",
         "an OCO in the broker's list, where it has neither legs nor a stop price, ends every later "
-        "iteration with an error",
+        "iteration with an error; ten spreads are sent as one; a credit is sent as a debit",
     ),
     Client(
         "alpaca-mcp-server", "Python", ("alpaca-mcp-server==2.4.0",), "mcp_session.py",
