@@ -300,6 +300,28 @@ def test_order_that_waited_once_more_goes_out_with_its_plan(waiting: SignalTrade
     assert (name, plan.entry_client_order_id) == ("execbot-signal-s1.q", "execbot-signal-s1.q")
 
 
+def test_who_was_held_up_leaves_the_plan_to_the_order_that_another_has_released(
+    waiting: SignalTrader, heard: Heard
+) -> None:
+    """It counts as lost, waits again, and goes out elsewhere: that order's stop must come."""
+    desk = waiting.desk
+
+    def held_up(at: str) -> None:
+        if at == "intent_written":
+            desk.sleep(60)
+            desk.oms.settle()
+            assert release_due(waiting.executor)[0].outcome is Outcome.ACCEPTED
+
+    oms = desk.open_oms(desk.journal, on_step=held_up)
+    slow = Executor(oms, waiting.executor.risk, alerter=heard.alerter)
+    (late,) = release_due(slow)
+    assert (late.outcome, late.reason) == (Outcome.ACCEPTED, "already taken")
+    assert list(desk.orders_there()) == ["execbot-signal-s1"]
+    (plan,) = open_plans(desk.journal)
+    assert plan.entry_client_order_id == "execbot-signal-s1"
+    assert heard.titles() == []
+
+
 def test_order_given_by_hand_is_never_altered_at_its_release_and_its_end_is_told(
     tmp_path: Path, heard: Heard
 ) -> None:

@@ -19,7 +19,7 @@ from execbot.exits.plan.wishes import NO_WISHES
 from execbot.exits.structures.plan import end_structures
 from execbot.journal.records import OrderRecord, Role
 from execbot.model.account import Asset
-from execbot.model.enums import REOPENABLE, AssetClass, OrderStatus
+from execbot.model.enums import REOPENABLE, AssetClass
 from execbot.model.flags import NO_FLAGS, Flags
 from execbot.model.options.spreads import with_intent
 from execbot.model.order import OrderRequest
@@ -36,6 +36,7 @@ from execbot.oms.place.entry_plans import (
 from execbot.oms.place.family import (
     alone,
     family_of,
+    filled,
     made_before,
     refuse_second,
     standing_for,
@@ -221,11 +222,10 @@ class Placer(Attempts):
         except (BrokerError, OmsError) as error:
             if isinstance(error, BrokerError):
                 self.risk.reader.forget(entry.request.symbol)
-            known = journal.order_by_client_id(entry.request.client_order_id)
-            waits = known is not None and known.status is OrderStatus.QUEUED
-            if plan is not None and not waits and not error.in_doubt:
+            is_over = not error.in_doubt and not self._may_fill(entry.request)
+            if plan is not None and is_over:
                 entry_failed(journal, plan, self.oms.now(), f"not sent: {error.message}")
-            if entry.structure is not None and not waits and not error.in_doubt:
+            if entry.structure is not None and is_over:
                 end_structures(journal, [entry.structure.plan_id], "not sent", self.oms.now())
             raise
         if placed.record.already:
@@ -235,6 +235,15 @@ class Placer(Attempts):
         if entry.structure is not None:
             structure_went_out(journal, entry.structure, placed.record, self.oms.now())
         return replace(placed, entry=entry)
+
+    def _may_fill(self, request: OrderRequest) -> bool:
+        """Whether an order of this wish waits, works or has filled: its plan is for that one, also
+        where another process has made it meanwhile."""
+        known = self.oms.journal.order_by_client_id(request.client_order_id)
+        if known is None:
+            return False
+        family = family_of(self.oms.journal, known)
+        return bool(family.open or filled(family.orders))
 
     def carried_on(self, record: OrderRecord) -> Placed:
         """What became of an order that was given before. The whole of what it added to is

@@ -172,6 +172,8 @@ class SubmitPipeline(Intents):
             waits=waits,
             releases=written.releases,
         )
+        if self._is_late(sending) and self._was_released_again(sending):
+            return self._settled_elsewhere(sending)
         self._refuse_stale(sending)
         try:
             with reading_at(sending.priority):
@@ -226,6 +228,8 @@ class SubmitPipeline(Intents):
             self._step("after_post")
             if error.kind == HELD_UP and not sending.doubtful:
                 sending.may_be_there = False
+                if self._was_released_again(sending):
+                    return self._settled_elsewhere(sending)
                 raise self._stale(sending) from error
             sending.doubtful = sending.may_be_there = sending.doubtful or error.in_doubt
             if sending.waits and isinstance(error, RateLimited):

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from support.desk import market
+from support.desk import limit, market
 from support.signal_trader import SignalTrader, open_trader
 
 from execbot.broker.errors import BrokerError
@@ -25,7 +25,7 @@ from execbot.journal.records import Role
 from execbot.model.enums import OrderStatus, OrderType, Outcome, Side
 from execbot.model.flags import NO_FLAGS
 from execbot.model.order import OrderRequest
-from execbot.oms.errors import Refused, StaleIntent
+from execbot.oms.errors import ClientIdReused, Refused, StaleIntent
 from execbot.oms.place.entry_plans import ExitsAsked, LegsRefused, NoEntryPrice, asked_by_submit
 from execbot.oms.place.placed import Placed
 from execbot.oms.place.placer import Placer
@@ -61,6 +61,23 @@ def plan_behind(trader: SignalTrader, name: str) -> ExitPlan:
     found = plan_by_id(trader.desk.journal, record.plan_id or "")
     assert found is not None
     return found
+
+
+def test_who_comes_second_with_an_id_leaves_the_plan_of_the_first(tmp_path: Path) -> None:
+    """Two processes, at the same moment, under one id and of two sizes: one order, its stop."""
+    trader = open_trader(tmp_path)
+
+    def meanwhile(at: str) -> None:
+        if at == "before_intent":
+            place(trader, limit("90", client_order_id="x"), asked())
+
+    desk = trader.desk
+    late = Placer(desk.open_oms(desk.journal, on_step=meanwhile), trader.placer.risk)
+    with pytest.raises(ClientIdReused):
+        place(trader, limit("90", qty="11", client_order_id="x"), asked(), late)
+    [row] = [row for row in desk.orders_there().values() if row["side"] == "buy"]
+    assert row["qty"] == "10"
+    assert [plan.entry_client_order_id for plan in open_plans(desk.journal)] == ["x"]
 
 
 # --- what was asked is kept ---------------------------------------------------------------------

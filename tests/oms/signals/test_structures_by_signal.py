@@ -174,6 +174,24 @@ def test_levels_of_a_signal_are_kept_with_its_order(trader: SignalTrader) -> Non
     assert plan.entry == client_order_id_of("s1")
 
 
+def test_who_comes_second_with_an_id_leaves_the_levels_of_the_first(trader: SignalTrader) -> None:
+    """Two processes, at the same moment, under one id and of two sizes: one order, its levels."""
+    first = opening(trader, stop="0.30")
+    second = opening(trader, stop="0.30", qty=3)
+
+    def meanwhile(at: str) -> None:
+        if at == "before_intent":
+            assert not act(trader, first).is_failure
+
+    desk = trader.desk
+    late = Executor(desk.open_oms(desk.journal, on_step=meanwhile), trader.executor.risk)
+    result = late.execute_signal(second)
+    assert result.code == "usage.client_order_id_reused"
+    assert len(spreads_there(trader)) == 1
+    [plan] = structure_plans(desk.journal, desk.now())
+    assert plan.stop_net == D("0.30")
+
+
 def test_levels_that_nobody_would_keep_leave_the_signal_unused(trader: SignalTrader) -> None:
     executor = Executor(trader.desk.oms, trader.executor.risk, is_watched=lambda: False)
     signal = opening(trader, stop="0.30")
