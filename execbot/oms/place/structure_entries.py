@@ -94,10 +94,12 @@ def structure_of_entry(journal: Journal, name: str, now: datetime) -> StructureP
 
 
 def structure_in_force(journal: Journal, record: OrderRecord) -> StructurePlan | None:
-    """The same as it stands now; None once it is over."""
-    plan_id = f"{PLAN_OF_ENTRY}{record.client_order_id}"
+    """The same as it stands now; None once it is over. The order may be a later attempt, which goes
+    by another id than the one that the plan came with."""
+    ids = (record.client_order_id, family_of(journal, record).name)
+    names = {f"{PLAN_OF_ENTRY}{name}" for name in ids}
     at = record.intent_at or datetime.now(UTC)  # for a plan that does not say since when it is
-    return next((p for p in structure_plans(journal, at) if p.plan_id == plan_id), None)
+    return next((p for p in structure_plans(journal, at) if p.plan_id in names), None)
 
 
 def check_same_structure(

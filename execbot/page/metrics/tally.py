@@ -106,7 +106,7 @@ class Tally:
     # --- decisions and troubles ------------------------------------------------------------
 
     def audit(self, row: AuditRow) -> None:
-        """Count one row of the audit of a day (`Journal.told`)."""
+        """Count one row of the audit of a day (`Journal.reported`)."""
         match row.kind:
             case "gate":
                 self._rejected(row.rule)

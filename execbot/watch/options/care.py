@@ -252,8 +252,9 @@ class OptionCare:
         self._due[plan.plan_id] = due
         if leave is None and due and due == before:
             return None, [unsold(plan)]
-        if leave is not None and plan.units is not None and market.is_open:
-            replace_structure(journal, plan, plan.left_alone(group.held, units), due, now)
+        fixed = plan.left_alone(group.held, units)
+        if leave is not None and fixed != plan and market.is_open:
+            replace_structure(journal, plan, fixed, due, now)
         return leave, self._priced(plan, group, market, now)
 
     def _priced(

@@ -14,12 +14,16 @@ import pytest
 from support.contracts import natural, vertical
 from support.signal_trader import SignalTrader, dies_before_its_result_is_kept, open_trader
 
+from execbot.exits.levels import LevelKind, LevelSpec
+from execbot.exits.plan.wishes import Wishes
 from execbot.exits.structures.plan import structure_plans
 from execbot.journal.records import Origin, Role
 from execbot.model.enums import OrderStatus, Outcome
 from execbot.model.options.legs import Leg
+from execbot.model.options.spreads import spread_request
 from execbot.model.order_ids import client_order_id_of
 from execbot.model.signal import Signal, SignalError, read_line, read_signal
+from execbot.oms.place.entry_plans import ExitsAsked
 from execbot.oms.signals.executor import Executor
 from execbot.oms.signals.result import SignalResult
 from execbot.page.signals.intake import line_of
@@ -190,6 +194,24 @@ def test_who_comes_second_with_an_id_leaves_the_levels_of_the_first(trader: Sign
     assert len(spreads_there(trader)) == 1
     [plan] = structure_plans(desk.journal, desk.now())
     assert plan.stop_net == D("0.30")
+
+
+def test_order_that_waits_under_another_id_is_told_with_its_levels(trader: SignalTrader) -> None:
+    closed = {"status": 403, "body": {"code": 40310000, "message": "market is closed"}}
+    trader.desk.fault("canned_reply", path="/v2/orders", method="POST", params=closed)
+    legs = vertical(trader.desk)
+    net = natural(trader.desk, legs) + D("0.10")
+    request = spread_request(legs, D(2), net, client_order_id="mine")
+    asked = ExitsAsked(
+        Wishes(LevelSpec(LevelKind.PRICE, D("0.30"))), must_go_along=True, watch_places=True
+    )
+    prepared = trader.placer.prepare(request, asked)
+    placed = trader.placer.place(prepared.entry, checked=prepared.checked)
+    assert placed.record.client_order_id == "mine.q"
+    given = trader.placer.prepare(request, asked).given
+    assert given is not None and given.record.client_order_id == "mine.q"
+    assert given.entry is not None and given.entry.structure is not None
+    assert given.entry.structure.stop_net == D("0.30")
 
 
 def test_levels_that_nobody_would_keep_leave_the_signal_unused(trader: SignalTrader) -> None:

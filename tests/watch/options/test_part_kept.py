@@ -76,6 +76,23 @@ def test_one_of_two_units_is_closed_and_the_other_left(tmp_path: Path) -> None:
     assert world.desk.oms.reconcile().breaks == ()
 
 
+def test_rest_is_fixed_once_however_long_the_part_takes_to_close(tmp_path: Path) -> None:
+    """Each look decides anew; the journal does not grow by it."""
+    world = opened(tmp_path)
+    kept_part(world, target_net=D("0.05"))
+    refused = {"status": 403, "body": {"code": 40310000, "message": "not now"}}
+    world.desk.fault(
+        "canned_reply", method="POST", path="/v2/orders", params=refused, count=4
+    )  # fmt: skip
+    world.run(20)
+    world.restart_watch()
+    cared_for(world)
+    world.run(150)
+    assert sorted(world.desk.positions_there().values()) == ["-1", "1"]
+    rows = [row.result for row in world.desk.journal.audit_of("structure-1")]
+    assert rows.count("followed: target") == 1
+
+
 def test_rest_is_shown_without_exits(tmp_path: Path) -> None:
     world = opened(tmp_path, every_position=True)
     plan = kept_part(world, stop_net=D("0.01"))
