@@ -190,6 +190,9 @@ def _carry_out(executor: Executor, record: OrderRecord, decision: QueueDecision)
         if not waits and isinstance(error, OmsError) and not error.in_doubt:
             message = f"{record.symbol}: {name} left the queue and was not sent: {error.message}"
             executor.placer.alert(Alert(error.kind, message, record.symbol))
+        if waits and isinstance(error, LevelError):  # a price cures it, or its time runs out
+            reason = f"waits for a price that its exits fit: {error.message}"
+            return Released(after, QueueAction.KEEP, after.outcome, reason)
         action = QueueAction.KEEP if waits else decision.action
         kind, category = error.kind, error.category
         return Released(after, action, after.outcome, error.message, kind, category)

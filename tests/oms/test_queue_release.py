@@ -7,6 +7,7 @@ next morning under a virtual clock.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -344,3 +345,22 @@ def test_order_given_by_hand_is_never_altered_at_its_release_and_its_end_is_told
     assert denied.record.status is OrderStatus.DENIED
     assert trader.desk.orders_there() == {}
     assert heard.titles() == ["broker.insufficient_buying_power KO", "risk.kill_switch MSFT"]
+
+
+def test_order_whose_target_the_price_has_passed_waits_as_for_the_hour(tmp_path: Path) -> None:
+    """No failure of the release: it fits again once the price is back, or its time runs out."""
+    trader = open_trader(tmp_path, sim={"calendar": "exchange", "at": EVENING})
+    desk = trader.desk
+    desk.call("POST", "/sim/price", {"symbol": "AAPL", "price": "200"})
+    given = trader.signal("AAPL", target=Decimal(204), stop=Decimal(196))
+    assert given.outcome is Outcome.QUEUED
+    desk.sleep((MORNING - desk.now()).total_seconds())
+    desk.call("POST", "/sim/price", {"symbol": "AAPL", "price": "206"})
+    (kept,) = release_due(trader.executor)
+    assert (kept.action, kept.outcome, kept.error_kind) == (QueueAction.KEEP, Outcome.QUEUED, "")
+    assert "waits for a price that its exits fit: target was 204" in kept.reason
+    assert desk.orders_there() == {}
+    desk.call("POST", "/sim/price", {"symbol": "AAPL", "price": "201"})
+    (released,) = release_due(trader.executor)
+    assert released.action is QueueAction.RELEASE
+    assert "execbot-signal-s1" in desk.orders_there()
