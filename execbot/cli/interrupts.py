@@ -51,6 +51,11 @@ def tell() -> None:
         raise KeyboardInterrupt
 
 
+def let_go() -> None:
+    """Whoever ran a command inside a program of their own hears Ctrl-C again."""
+    _Kept.is_on = _Kept.has_come = False
+
+
 def _interrupt(number: int, frame: FrameType | None) -> None:
     if _Kept.is_on:
         if _Kept.has_come:

@@ -78,6 +78,7 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
     _forget_interrupt()
     if arguments is None:
         leave(code)
+    interrupts.let_go()
     sys.exit(code)
 
 

@@ -8,6 +8,7 @@ is interrupted twice; one ends while the interrupt comes.
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -75,3 +76,28 @@ def test_ctrl_c_while_the_failure_is_told_changes_nothing_of_it(
 def test_the_command_is_the_one_that_keeps_it() -> None:
     project = (Path(__file__).parents[2] / "pyproject.toml").read_text()
     assert 'execbot = "execbot.cli.start:run"' in project
+
+
+RUN_INSIDE = """
+import os, signal
+from execbot.cli.main import run
+try:
+    run(["version"])
+except SystemExit as end:
+    assert not end.code
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+except KeyboardInterrupt:
+    print("heard")
+"""
+
+
+def test_a_program_that_runs_a_command_inside_hears_ctrl_c_afterwards(
+    sim_env: dict[str, str],
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", RUN_INSIDE],
+        env=sim_env, cwd=sim_env["HOME"], capture_output=True, text=True, timeout=60, check=False,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
+    assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, ["heard"]), done

@@ -27,7 +27,7 @@ from support.processes import clean_environment, done
 
 from execbot.journal import Journal
 from execbot.journal.archives.tables import IdKind
-from execbot.journal.care.look_over import damage_in_reach
+from execbot.journal.care.look_over import CHECKED_WHOLE_MAX, damage_in_reach
 from execbot.journal.confirmation import CashSample
 from execbot.journal.connection import Connection
 from execbot.journal.records import (
@@ -280,7 +280,7 @@ def _scans(journal: Journal, sql: str, values: Sequence[Any]) -> list[str]:
 
 # --- whole commands ----------------------------------------------------------------------------
 
-COPIES = 1250
+COPIES = 1800
 ALLOWED = 6_000
 """Steps more than without the past: to go through the smallest table of it alone takes more."""
 
@@ -349,6 +349,7 @@ def test_no_command_reads_the_orders_of_earlier_days(tmp_path: Path) -> None:
     shutil.copytree(homes["without"] / "state", homes["with"] / "state")
     journal = next((homes["with"] / "state").rglob("journal.db"))
     grow(journal, COPIES)
+    assert journal.stat().st_size > CHECKED_WHOLE_MAX, "a smaller one is checked whole each time"
     with closing(sqlite3.connect(journal)) as connection:
         assert connection.execute("SELECT count(*) FROM orders").fetchone()[0] == 4 * COPIES + 4
     more: dict[str, tuple[int, int]] = {}

@@ -123,6 +123,7 @@ def within(moment: str, earliest: datetime, latest: datetime) -> bool:
     return at is not None and earliest <= at <= latest
 
 
+@pytest.mark.long
 def test_a_report_says_of_watch_what_others_saw(seen: tuple[Witness, dict[str, str]]) -> None:
     witness, env = seen
     witness.start()

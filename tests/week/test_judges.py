@@ -6,11 +6,14 @@ import random
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from week import journal_side
 from week.course import Course, course_of
 from week.journal_side import Books, differences
+from week.judge import _compared
 from week.record import Record, moment
 from week.troubles import Kind, plan
 
@@ -117,6 +120,23 @@ def test_journal_and_record_are_held_against_each_other() -> None:
     wrong = Books({"AAPL": Fraction(3)}, {"e": Fraction(3)}, {"e": "new"}, ["e"])
     assert len(differences(wrong, there)) == 4
     assert differences(Books({"AAPL": Fraction(4)}, {"e": Fraction(4)}, {}, []), there)
+
+
+@pytest.mark.parametrize(("seen", "is_clean"), [([1, 0], True), ([1, 1, 1], False)])
+def test_what_fills_between_two_reads_is_no_difference_and_what_stays_is(
+    monkeypatch: pytest.MonkeyPatch, seen: list[int], is_clean: bool
+) -> None:
+    """Bought and sold by the rows, and still held by the positions that were read just before."""
+    sold = [fill("e", "buy", 1, "100", 1), fill("x", "sell", 1, "100", 9)]
+    looks = iter([record([ENTRY], sold, {"AAPL": held} if held else {}) for held in seen])
+    week: Any = SimpleNamespace(
+        venue=SimpleNamespace(record=lambda: next(looks)), rest=lambda: None
+    )
+    monkeypatch.setattr(journal_side, "read_books", lambda week: None)
+    monkeypatch.setattr(journal_side, "differences", lambda books, record: [])
+    _, differs, _ = _compared(week)
+    assert (not differs) is is_clean
+    assert next(looks, None) is None
 
 
 def test_nanoseconds_are_cut() -> None:

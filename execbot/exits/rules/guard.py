@@ -171,7 +171,8 @@ def _more_bare(view: View, coverage: Coverage, memory: Memory) -> tuple[list[Act
     is_more, memory = _is_more(view, coverage, memory)
     if not is_more:
         return [], memory if bare >= told else replace(memory, bare_told=bare)
-    message = f"{text(bare)} have no stop, their plan has ended: execbot protect {view.symbol}"
+    next_step = how_to_protect(view.symbol, view.structure)
+    message = f"{text(bare)} have no stop, their plan has ended: {next_step}"
     alarm = Alarm("plan_outlived", view.symbol, message)
     return [alarm], replace(memory, bare_told=bare, more_since=None)
 

@@ -7,6 +7,7 @@ Method: a page with its door as a process; rows spoilt in its file while it is d
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -19,6 +20,13 @@ from support.schema_judge import complaints
 SPOILT = "<not a signal any more>"
 
 
+@pytest.fixture
+def doors(served: Server, tmp_path: Path) -> Iterator[Doors]:
+    running = Doors(served, tmp_path)
+    yield running
+    running.kill()
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -28,9 +36,8 @@ SPOILT = "<not a signal any more>"
     ],
 )
 def test_a_damaged_row_is_told_and_holds_up_no_other(
-    served: Server, tmp_path: Path, damage: str
+    doors: Doors, tmp_path: Path, damage: str
 ) -> None:
-    doors = Doors(served, tmp_path)
     for name in ("u-spoilt", "u-fine"):
         assert doors.post(body(id=name, symbol="IBM", strength=1)).status == 202
         doors.outcome(name)
@@ -52,16 +59,13 @@ def test_a_damaged_row_is_told_and_holds_up_no_other(
     log = doors.log_text
     assert log.count("signals.unreadable") == 1 and "/signals/... failed" in log
     assert SECRET not in log
-    doors.kill()
 
 
 def test_no_refusal_and_no_failure_writes_the_secret_of_a_path(
-    served: Server, tmp_path: Path
+    doors: Doors,
 ) -> None:
-    doors = Doors(served, tmp_path)
     for path in (f"/signals/{SECRET}", f"/{SECRET}", f"/x/{SECRET}"):
         refused = doors.post(body(), {**BEARER, "Host": "evil.example"}, path=path)
         assert refused.status == 403
     log = doors.log_text
     assert log.count("refused ") == 3 and SECRET not in log
-    doors.kill()

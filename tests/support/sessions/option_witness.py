@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from execbot.exits.plan.plan import PlanStatus
 from execbot.exits.structures.plan import STRUCTURES_KEY
 from execbot.sim.types import SECOND
 from support.witness import Witness
@@ -33,6 +35,8 @@ class OptionWitness(Witness):
     """Seconds for which a structure's level was reached and nothing worked to close it, by plan."""
     grown: dict[str, Decimal] = field(default_factory=dict)
     """By how much each contract's position has grown in all."""
+    began: dict[str, datetime] = field(default_factory=dict)
+    """When what is held of a contract was nothing last."""
     is_paused: bool = False
     """A command acts, and here nothing else can meanwhile: its time does not count."""
     is_resting: bool = False
@@ -57,6 +61,8 @@ class OptionWitness(Witness):
             return
         held = {**self.contracts, "AAPL": self.qty("AAPL")}
         if held != self._seen:
+            new = (symbol for symbol, qty in held.items() if qty and not self._seen.get(symbol))
+            self.began.update(dict.fromkeys(new, self.world.now()))
             self._look_for_growth(held)
             self._look_for_naked(held)
             self._seen = held
@@ -99,6 +105,16 @@ class OptionWitness(Witness):
             self._longest_uncovered[symbol] = max(known, (now - since) / SECOND)
         else:
             self._uncovered_since.pop(symbol, None)
+
+    def _is_watched(self, symbol: str) -> bool:
+        """A plan that was over before the contract was bought anew promises it nothing."""
+        watcher, began = self.world.watcher, self.began.get(symbol)
+        state = None if watcher is None else watcher.core.symbols.get(symbol)
+        plan = None if state is None else state.plan
+        is_over = plan is not None and plan.status is PlanStatus.CLOSED
+        if is_over and plan is not None and began is not None and plan.updated_at <= began:
+            return symbol in self.promised
+        return super()._is_watched(symbol)
 
     def covered_of(self, symbol: str, qty: Decimal) -> Decimal:
         """Contracts with a stop, or with an order that closes them now."""

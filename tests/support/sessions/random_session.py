@@ -222,6 +222,8 @@ class Session(Disturbed):
     # --- the run ---------------------------------------------------------------------------
 
     def run(self) -> Verdict:
+        if random.Random(f"first-{self.seed}").random() < 0.02:
+            self.outages.locked()  # before the first watch has kept anything
         self.play_on(SECONDS)
         return self._end()
 
