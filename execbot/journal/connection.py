@@ -449,7 +449,7 @@ def _made(make: Callable[[sqlite3.Row], T], row: sqlite3.Row) -> T | None:
 
 
 def _table_of(sql: str) -> str:
-    return sql.partition(" FROM ")[2].split(" ", 1)[0]
+    return sql.partition(" FROM ")[2].split(" ", 1)[0].removeprefix("main.")
 
 
 def _is_busy(error: Exception) -> bool:

@@ -33,6 +33,10 @@ _LAST_CHARACTER = "\U0010ffff"
 _REPORTED = "kind IN ('alarm', 'gate', 'guard', 'halt', 'pace', 'stream')"
 """In the words of its index."""
 
+TOGETHER = "together"
+"""The kind of decision that says which contracts are one structure. Trades of any day ask for every
+one of them, so that none is archived."""
+
 AMENDS = "json_extract(body, '$.previous_id') > ''"
 """In the words of its index."""
 

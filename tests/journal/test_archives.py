@@ -15,7 +15,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.lived import Wanted, answers, frame, live
 
+from execbot.exits.structures.plan import keep_together, kept_together
 from execbot.journal import Journal
 from execbot.journal.archives import moving
 from execbot.journal.archives.files import archives_beside, trouble_with
@@ -112,6 +113,22 @@ def test_months_packed_in_every_form_are_archived(
         with past._opened(archive) as (books, _):
             kinds = books._rows("SELECT DISTINCT typeof(raw) FROM order_events")
         assert [row[0] for row in kinds] == ["text"]
+
+
+def test_structures_that_a_contract_was_in_stay_known(tmp_path: Path) -> None:
+    """Trades of those days are one trade as before."""
+    older, newer = ("A", "B"), ("A", "C")
+    with Journal.open(tmp_path / "journal.db") as journal:
+        began = day_begins(date(2026, 1, 1))
+        with journal.transaction():
+            keep_together(journal, older, began)
+            keep_together(journal, newer, began + timedelta(days=1))
+        live(journal, 3, 60)
+        before = {name: kept_together(journal, name) for name in "ABC"}
+        archive_all(journal)
+        assert journal.archives()
+        assert [legs for legs, _ in before["A"]] == [frozenset(older), frozenset(newer)]
+        assert {name: kept_together(journal, name) for name in "ABC"} == before
 
 
 def test_what_is_open_recent_or_held_stays(pair: tuple[Journal, Journal, list[Wanted]]) -> None:

@@ -199,7 +199,7 @@ def test_a_damaged_first_report_is_told_and_costs_nothing_that_comes(tmp_path: P
         connection.execute("UPDATE order_events SET raw = x'02ff' WHERE seq = 1")
         connection.commit()
     with Journal.open(path) as journal:
-        with pytest.raises(JournalCorrupt):
+        with pytest.raises(JournalCorrupt, match="in a row of order_events"):
             journal.events_of("mine-1")
         journal.append_events([replace(event("mine-1"), raw={"words": "x" * SHORTEST})])
         assert forms(journal) == ["alone", "after", "alone"]

@@ -16,6 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from execbot.journal.journal import Journal
+from execbot.journal.ledgers import TOGETHER
 from execbot.model.numbers import ZERO, maybe_decimal, maybe_text, text
 from execbot.model.times import iso, parse_time
 
@@ -200,10 +201,6 @@ def replace_structure(
             if {*new.ratios} != {*plan.ratios}:
                 keep_together(journal, new.ratios, new.created_at)
             journal.audit("option", plan.plan_id, "protect", new.to_json(), f"followed: {why}", now)
-
-
-TOGETHER = "together"
-"""The kind of the audit rows that say so, one for each contract."""
 
 
 def keep_together(journal: Journal, contracts: Iterable[str], at: datetime) -> None:

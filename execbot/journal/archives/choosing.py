@@ -10,6 +10,7 @@ from execbot.journal.archives.families import Link, Member, families, may_leave
 from execbot.journal.archives.tables import LINKS, Taken
 from execbot.journal.books import Books
 from execbot.journal.codec import AMONG, listed
+from execbot.journal.ledgers import TOGETHER
 from execbot.model.times import day_begins, iso
 
 ROWS_A_TIME = 5000
@@ -160,10 +161,10 @@ def _signals(journal: Books, moment: str, of_orders: set[str]) -> list[str]:
 
 def _with_audit(journal: Books, taken: Taken, moment: str, staying: Collection[str]) -> Taken:
     """Decisions about nothing that is kept leave too, but for the newest of a kind about a subject,
-    which is asked for."""
+    and what contracts are one structure: those are asked for."""
     gone, seqs = frozenset(taken.subjects), list[int]()
     for seq, kind, subject in _decisions(journal, moment):
-        if subject in gone or subject in staying:
+        if subject in gone or subject in staying or kind == TOGETHER:
             continue
         newer = journal._rows(
             "SELECT 1 FROM audit WHERE subject = ? AND seq > ? AND kind = ? LIMIT 1",

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from execbot.alerts import Alert, Alerter
 from execbot.broker.errors import BrokerError
 from execbot.journal.records import OrderRecord
-from execbot.model.enums import ErrorCategory, OrderStatus
+from execbot.model.enums import REOPENABLE, ErrorCategory, OrderStatus
 from execbot.model.flags import Flag, Flags
 from execbot.model.order import OrderRequest
 from execbot.model.retrying import Backoff, Pauses, Schedule
@@ -26,7 +26,7 @@ from execbot.oms.place.family import alone, refuse_second
 from execbot.oms.place.placed import SENT_BACK, Placed, Provenance, another_attempt, role_of
 from execbot.oms.place.risk_gate import AskAnew, Checked, RiskGate
 from execbot.oms.results import Gate
-from execbot.oms.send.intent import did_not_arrive
+from execbot.oms.send.intent import check_same_order, did_not_arrive
 from execbot.oms.service import OrderManagementSystem
 
 ATTEMPTS_MAX = 12
@@ -145,6 +145,11 @@ class Attempts:
         reason = checked.waits_for or checked.verdict.message
         name = request.client_order_id
         with self.oms.journal.transaction():
+            known = self.oms.journal.order_by_client_id(name)
+            if known is not None and known.status not in REOPENABLE:
+                # Another process was given the same id, and was faster: its exits stand, too.
+                check_same_order(known, request)
+                return Placed(replace(known, already=True), checked, attempt)
             refuse_second(self.oms.journal, why.of or name, why.counted, name)
             if checked.on_pass is not None:
                 checked.on_pass(self.oms.journal)

@@ -20,7 +20,7 @@ from execbot.broker.errors import BrokerError
 from execbot.journal.errors import JournalError
 from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.model.account import Position
-from execbot.model.enums import AssetClass, TimeInForce
+from execbot.model.enums import AssetClass, OrderStatus, TimeInForce
 from execbot.model.numbers import QTY_STEP, ZERO, is_whole, round_down, text
 from execbot.model.options.changed import stock_of
 from execbot.model.order import OrderRequest
@@ -175,6 +175,10 @@ class Closer:
                 self._oms.timer.sleep(pauses.after(error))
             self._hold_lift()
             now_held = held_position(self._oms, position.symbol)
+            other = self._closed_elsewhere(asked)
+            if other is not None:
+                bare = _left_by(other, now_held, taken)
+                return CloseResult(position.symbol, other, tuple(taken), bare)
             if _is_over(now_held, position):
                 self._note_again(position.symbol, refused, CLOSED_MEANWHILE)
                 return CloseResult(position.symbol, None, tuple(taken), ZERO, OWN_EXIT)
@@ -184,6 +188,16 @@ class Closer:
             is_held = refused.kind == HELD
             position = replace(now_held, qty_available=ZERO) if is_held else now_held
         raise AssertionError("a bound was forgotten")
+
+    def _closed_elsewhere(self, asked: _Asked) -> OrderRecord | None:
+        """The order of another process that was given the same id while this one waited: it took
+        this one for dead, and a further try would sell twice."""
+        if not asked.client_order_id:
+            return None
+        known = self._oms.sent_before(asked.client_order_id)
+        if known is None or known.status is OrderStatus.REJECTED:
+            return None
+        return replace(known, already=True)
 
     def _close(
         self, position: Position, wanted: Decimal, taken: list[OrderRecord], asked: _Asked
@@ -321,6 +335,13 @@ class Closer:
         facts = {"kind": error.kind, "category": error.category, "reason": error.message}
         with suppress(JournalError), journal.transaction(recoverable=True):
             journal.audit("recovery", name, error.kind, facts, result, self._oms.now())
+
+
+def _left_by(closing: OrderRecord, held: Position | None, taken: Sequence[OrderRecord]) -> Decimal:
+    """What a closing order leaves without the exits that were lifted."""
+    if held is None or not any(_is_exit(item, held) for item in taken):
+        return ZERO
+    return max(abs(held.qty) - (closing.leaves_qty or ZERO), ZERO)
 
 
 def _is_over(current: Position | None, position: Position) -> bool:

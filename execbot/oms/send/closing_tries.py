@@ -68,15 +68,21 @@ def last_try(journal: Journal, client_order_id: str) -> OrderRecord | None:
 
 
 def unused_id(journal: Journal, client_order_id: str) -> str:
-    """What the next try goes by; empty where the order was given no id: it gets a new one."""
+    """What the next try goes by; empty where the order was given no id: it gets a new one. A try of
+    another process that was not refused keeps its id: who submits under it meets that order."""
     name, number = client_order_id, 0
     while name:
         known = journal.order_by_client_id(name)
-        if known is None or known.status in REOPENABLE:
+        if known is None or known.status in REOPENABLE or _stands(journal, known, client_order_id):
             break
         number += 1
         name = f"{client_order_id}.r{number}"
     return name
+
+
+def _stands(journal: Journal, record: OrderRecord, name: str) -> bool:
+    is_try = record.client_order_id == name or _is_of(journal, record, name)
+    return is_try and record.status is not OrderStatus.REJECTED
 
 
 def _tries(journal: Journal, client_order_id: str) -> list[OrderRecord]:

@@ -80,6 +80,26 @@ def test_who_comes_second_with_an_id_leaves_the_plan_of_the_first(tmp_path: Path
     assert [plan.entry_client_order_id for plan in open_plans(desk.journal)] == ["x"]
 
 
+def test_who_comes_second_with_an_id_that_waits_for_the_open_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trader = open_trader(tmp_path, sim={"calendar": "exchange", "at": "2026-10-06 18:00"})
+    late = Placer(trader.desk.oms, trader.placer.risk)
+    order = market(qty="10", client_order_id="x")
+
+    def meanwhile(*_: object) -> None:
+        monkeypatch.undo()
+        assert place(trader, order, asked("2%")).queued_for
+
+    monkeypatch.setattr(late, "addition", meanwhile)
+    placed = place(trader, order, asked("5%"), late)
+    assert (placed.record.status, placed.record.already) == (OrderStatus.QUEUED, True)
+    [plan] = open_plans(trader.desk.journal)
+    assert (str(plan.stop.spec), plan.version) == ("2%", 1)
+    kinds = [event.result for event in trader.desk.journal.events_of("x")]
+    assert "illegal" not in kinds
+
+
 # --- what was asked is kept ---------------------------------------------------------------------
 
 

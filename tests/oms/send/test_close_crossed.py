@@ -21,6 +21,7 @@ from execbot.journal import Role
 from execbot.model.enums import OrderStatus, Outcome, Side
 from execbot.model.signal import Signal
 from execbot.oms.errors import CloseFailed, NotPossible
+from execbot.oms.results import CloseResult
 from execbot.oms.send.close import OWN_EXIT
 from execbot.oms.service import OrderManagementSystem
 from execbot.oms.signals.executor import Executor
@@ -180,6 +181,49 @@ def test_a_close_that_was_killed_between_two_tries_goes_on_when_given_again(desk
     assert desk.positions_there() == {}
     again = desk.oms.close("AAPL", client_order_id="mine")
     assert again.record is not None and again.record.already
+
+
+def test_a_close_given_again_while_its_process_still_tries_sells_once(desk: Desk) -> None:
+    """Nobody was killed: the first process waits for its second try, and finds that made."""
+    hold(desk)
+    before_it_leaves(desk, exits_come)
+    sleep, oms, done = desk.sleep, desk.open_oms(desk.journal), list[CloseResult]()
+
+    def meanwhile(seconds: float) -> None:
+        last = desk.journal.order_by_client_id("mine")
+        if last is not None and last.status is OrderStatus.REJECTED and not done:
+            done.append(desk.oms.close("AAPL", qty=D(4), client_order_id="mine"))
+        sleep(seconds)
+
+    oms.timer = replace(oms.timer, sleep=meanwhile)
+    first = oms.close("AAPL", qty=D(4), client_order_id="mine")
+    desk.sleep(1)
+    assert desk.positions_there() == {"AAPL": "6"}
+    assert first.record is not None and done[0].record is not None
+    assert first.record.client_order_id == done[0].record.client_order_id == "mine.r1"
+
+
+@pytest.mark.parametrize("qty", [4, 7])
+def test_a_close_given_twice_at_once_sells_once(desk: Desk, qty: int) -> None:
+    """Both lift the exits first; the second one is done while the first waits for that. What is
+    left then may be less than what was asked for."""
+    hold(desk)
+    exits_come(desk)
+    desk.sleep(1)
+    sleep, oms, done = desk.sleep, desk.open_oms(desk.journal), list[CloseResult]()
+
+    def meanwhile(seconds: float) -> None:
+        if not done:
+            done.append(CloseResult("AAPL", None))
+            done[0] = desk.oms.close("AAPL", qty=D(qty), client_order_id="mine")
+        sleep(seconds)
+
+    oms.timer = replace(oms.timer, sleep=meanwhile)
+    first = oms.close("AAPL", qty=D(qty), client_order_id="mine")
+    desk.sleep(1)
+    assert desk.positions_there() == {"AAPL": str(10 - qty)}
+    assert first.record is not None and first.record.already
+    assert first.record.client_order_id == "mine"
 
 
 def test_what_its_own_exit_closed_is_not_closed_once_more_under_the_same_id(desk: Desk) -> None:
