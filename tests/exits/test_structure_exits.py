@@ -8,14 +8,22 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
+from support.desk import desk_journal
 
 from execbot.exits.distances import distances_of_structure
 from execbot.exits.levels import LevelError, parse_level
 from execbot.exits.plan.wishes import Wishes, in_equal_parts
 from execbot.exits.structures.asked import plan_of_entry
-from execbot.exits.structures.plan import StructurePlan
+from execbot.exits.structures.plan import (
+    StructurePlan,
+    replace_structure,
+    save_structure,
+    structure_plans,
+)
 from execbot.model.enums import Side
 from execbot.model.options.legs import Leg
 from execbot.model.options.spreads import spread_request
@@ -94,3 +102,15 @@ def test_distances_are_in_dollars_of_all_units() -> None:
     assert (stop.price, stop.usd, stop.r) == (D("2.40"), -240, None)
     assert (target.price, target.usd, target.r) == (D("0.60"), 120, None)
     assert stop.words() == "stop 2.4: -100 %, 240.00 USD at risk"
+
+
+def test_a_plan_that_was_read_before_its_contracts_changed_undoes_no_change(tmp_path: Path) -> None:
+    """Another process booked a split since: a slow look would write the old contracts."""
+    plan = planned("1.20", "0.60", "2.40")
+    split = replace(plan, ratios={LOW: D(3), LATER: D(3)})
+    with desk_journal(tmp_path / "journal.db") as journal:
+        save_structure(journal, plan, NOW)
+        replace_structure(journal, plan, split, "3:1", NOW)
+        replace_structure(journal, plan, replace(plan, entry=""), "its order has ended", NOW)
+        [kept] = structure_plans(journal, NOW)
+    assert kept == split

@@ -192,11 +192,12 @@ def save_structure(journal: Journal, plan: StructurePlan, now: datetime) -> None
 def replace_structure(
     journal: Journal, plan: StructurePlan, new: StructurePlan, why: str, now: datetime
 ) -> None:
-    """Under the same name from now on; for what it is over its contracts have become."""
+    """Under the same name from now on; for what it is over its contracts have become. Nothing is
+    written where they have become something else since `plan` was read: the next look reads it."""
     with journal.transaction():
         kept = journal.meta_get(STRUCTURES_KEY)
         plans = dict(kept) if isinstance(kept, dict) else {}
-        if plan.plan_id in plans:
+        if {*(plans.get(plan.plan_id) or {}).get("ratios", ())} == {*plan.ratios}:
             journal.meta_set(STRUCTURES_KEY, {**plans, plan.plan_id: new.to_json()})
             if {*new.ratios} != {*plan.ratios}:
                 keep_together(journal, new.ratios, new.created_at)
