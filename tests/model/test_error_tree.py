@@ -35,6 +35,7 @@ NOT_IN_THE_TREE = {
     "NotTaken": "why a delivery is refused, to the route that answers it",
     "Refusal": "the guard of the page to itself",
     "_Refuse": "risk.sizing to itself",
+    "AskAnew": "the gate of an order to the placer, which judges once more",
     "BadLeg": "model.options.signal_legs tells model.signal; SignalError comes of it",
     "Missing": "a check of doctor to its caller",
     "WrongWord": "cli.words tells its readers, cli.light_types and cli.quick",

@@ -318,7 +318,9 @@ def _plans(
             if plan is not None:
                 found.setdefault(record.plan_id, []).append(plan)
     for plan_id in sorted(name for name in whole if name):
-        found[plan_id] = plan_versions(journal, plan_id)
+        versions = plan_versions(journal, plan_id)
+        if versions:  # a structure's plan is kept elsewhere, and one may be unreadable
+            found[plan_id] = versions
     return found
 
 
