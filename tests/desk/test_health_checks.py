@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from subprocess import Popen
 from types import SimpleNamespace
 from typing import Any
 
@@ -155,9 +156,10 @@ def health(env: dict[str, str], *more: str) -> Outcome:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """As by another program that keeps a write transaction open."""
-    with closing(sqlite3.connect(path, timeout=60, isolation_level=None)) as other:
+def locked(path: Path, patience: float = 60) -> Iterator[None]:
+    """As by another program that keeps a write transaction open; it waits `patience` seconds for
+    that of ours to end."""
+    with closing(sqlite3.connect(path, timeout=patience, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         yield
         other.execute("ROLLBACK")
@@ -202,6 +204,17 @@ def test_green_turns_red_when_a_stop_is_gone_and_back(server: Server, tmp_path: 
     assert health(env).code == 0
 
 
+def stopped_outside_of_writes(watch: Popen[str], home: Path) -> bool:
+    """Whether it stands still at a moment at which the journal is not locked by it."""
+    watch.send_signal(signal.SIGSTOP)
+    try:
+        with locked(next(home.rglob("journal.db")), patience=0.5):
+            return True
+    except sqlite3.OperationalError:
+        watch.send_signal(signal.SIGCONT)
+        return False
+
+
 @pytest.mark.timeout(300)
 def test_a_plan_that_needs_a_watch_has_one_that_decides(server: Server, tmp_path: Path) -> None:
     env = server.environment(tmp_path)
@@ -220,8 +233,8 @@ def test_a_plan_that_needs_a_watch_has_one_that_decides(server: Server, tmp_path
             locked_out = status_of(health(env))
         assert locked_out["journal"] == "FAIL"
         assert locked_out["watch"] in ("OK", "FAIL")  # it says so itself once it has met the lock
-        # Stopped, it still holds the lock; its heartbeat grows old.
-        watch.send_signal(signal.SIGSTOP)
+        # Stopped, it still holds its own lock; its heartbeat grows old.
+        assert eventually(lambda: stopped_outside_of_writes(watch, tmp_path))
         directory = next(tmp_path.rglob(NAME)).parent
         words = json.loads((directory / NAME).read_text())
         words["mark"][1] -= 3600
