@@ -146,6 +146,9 @@ class LevelReader:
                 newest=True,
             )
             kept = (hour, complete_days(bars, at, is_crypto=is_crypto))
+            # Nobody is served by those of an hour that is over. Another thread may add some now.
+            known = list(self._days.items())
+            self._days = {name: days for name, days in known if days[0] == hour}
             self._days[symbol] = kept
         return kept[1]
 

@@ -34,6 +34,9 @@ MISSED_MAX = 1000
 
 MISSED_FOR = timedelta(hours=24)
 
+CONTRADICTIONS_MAX = 1000
+"""So many of the last ones are not reported again."""
+
 KEPT_MAX = 200
 """Of so many orders it is kept how they stood after the events that were read last."""
 
@@ -51,7 +54,7 @@ class OrderNews:
         self._missed_symbols: frozenset[str] = frozenset()
         """Symbols in which something happened that no earlier run has reported."""
         self._is_first_run = True
-        self._contradictions: set[tuple[str, str | None]] = set()
+        self._contradictions: dict[tuple[str, str], None] = {}
         """Those reported in this run: client_order_id and words."""
         self._come_to: dict[str, tuple[int, OrderState | None]] = {}
         """By client_order_id the last event that was applied, and the order after it."""
@@ -105,7 +108,9 @@ class OrderNews:
             words = (change.record.client_order_id, change.contradiction)
             if words in self._contradictions:
                 return []
-            self._contradictions.add(words)
+            self._contradictions[words] = None
+            while len(self._contradictions) > CONTRADICTIONS_MAX:
+                del self._contradictions[next(iter(self._contradictions))]
         is_new = change.previous_status is None and not change.record.is_ours
         return [*fact_notes(change, now), *(self._other_execbot(now) if is_new else ())]
 

@@ -228,6 +228,9 @@ class Watcher:
         states = self.core.symbols.values()
         known = {p.plan_id for s in states for p in (s.plan, s.next_plan) if p is not None}
         in_force = self.journal.plan_versions(OPEN, known)
+        # Of a plan that is over and has a successor nobody asks any more.
+        wanted = known | in_force.keys()
+        self.plan_marks = {name: v for name, v in self.plan_marks.items() if name in wanted}
         return not known <= in_force.keys() or any(
             self._is_news(name, version) for name, version in in_force.items()
         )

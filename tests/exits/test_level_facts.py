@@ -239,6 +239,16 @@ def test_bars_are_read_once_an_hour(tmp_path: Path) -> None:
     assert trader.desk.sent.count("GET /v2/stocks/bars") == 2
 
 
+def test_bars_of_an_hour_that_is_over_are_forgotten(tmp_path: Path) -> None:
+    trader = open_trader(tmp_path)
+    reader, now = LevelReader(trader.desk.client, trader.settings), trader.desk.now()
+    for symbol in ("AAPL", "MSFT"):
+        reader.days(symbol, now)
+    assert set(reader._days) == {"AAPL", "MSFT"}
+    reader.days("AAPL", now + timedelta(minutes=61))
+    assert set(reader._days) == {"AAPL"}
+
+
 # --- measured anew ------------------------------------------------------------------------------
 
 T0 = datetime(2026, 11, 20, 15, tzinfo=UTC)

@@ -17,7 +17,7 @@ from execbot.model.quote import Bar
 from execbot.watch.bars import files, keeping
 from execbot.watch.bars.files import append, read
 from execbot.watch.bars.keeping import KeptFeed
-from execbot.watch.bars.minutes import MinuteBars, joined
+from execbot.watch.bars.minutes import SYMBOLS_MOST, MinuteBars, joined
 from execbot.watch.core.inputs import Input, Price
 from execbot.watch.core.jobs import Note
 
@@ -45,6 +45,17 @@ def test_prices_of_a_minute_are_one_bar_and_old_news_none() -> None:
     assert bars.finished(T0 + 122 * SECOND) == []  # prices may still be on their way
     assert bars.finished(T0 + 124 * SECOND) == [bar(1, "20 20 20 20")]
     assert bars.rest() == []
+
+
+def test_symbols_of_a_long_run_have_bars_and_the_oldest_are_forgotten() -> None:
+    """A run of a year trades more contracts than anybody need remember."""
+    bars, more = MinuteBars(), 20
+    for number in range(SYMBOLS_MOST + more):
+        bars.take(last("10", T0 + number * SECOND, f"S{number}"), T0 + number * SECOND)
+        bars.take(last("10", T0, "AAPL"), T0)  # heard of again and again, and never news
+    symbols = [one.symbol for one in bars.rest()]
+    assert sorted(symbols) == sorted([*(f"S{n}" for n in range(SYMBOLS_MOST + more)), "AAPL"])
+    assert len(bars._seen) == SYMBOLS_MOST
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from execbot.market.sessions import MarketNow, Session
 from execbot.model.order import Order
 from execbot.oms.machine.alarms import STUCK_AFTER
 from execbot.oms.sync.intake import apply_snapshot, apply_update
+from execbot.watch import order_news
 from execbot.watch.core import inputs
 from execbot.watch.core.core import WatchCore
 from execbot.watch.core.jobs import Note
@@ -119,6 +120,11 @@ def test_request_that_does_not_end_is_told_once_while_the_market_is_open(
                 if isinstance(j, Note) and j.is_alarm and j.data["kind"] != "blind"
             ]
         assert told == ["16 stuck"]
+        assert len(core.memory.stuck) == 1
+        take(journal, order("canceled", second=20_000))
+        core.handle(inputs.Orders((journal.orders("all")[0],), ()), at(20_001))
+        core.handle(inputs.Tick(), at(20_002))
+        assert core.memory.stuck == set(), "what has ended is forgotten"
 
 
 def test_request_that_waits_for_the_venue_to_open_is_not_stuck(tmp_path: Path) -> None:
@@ -130,3 +136,22 @@ def test_request_that_waits_for_the_venue_to_open_is_not_stuck(tmp_path: Path) -
         core.handle(inputs.Orders((journal.orders("open")[0],), ()), at(6))
         jobs = core.handle(inputs.Tick(), at(5) + 20 * STUCK_AFTER)
         assert not [j for j in jobs if isinstance(j, Note) and j.is_alarm]
+
+
+def test_of_contradictions_the_last_ones_are_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(order_news, "CONTRADICTIONS_MAX", 3)
+    with Journal.open(tmp_path / "journal.db") as journal:
+        news = OrderNews(journal)
+        news.begin((), NOW)
+        notes: list[Note] = []
+        for number in range(5):
+            ids = {"id": f"b-{number}", "client_order_id": f"mine-{number}"}
+            canceled = order("canceled", second=2, **ids)
+            notes += news.of_changes(apply_snapshot(journal, canceled, NOW), NOW)
+            for second in (50, 51):
+                lives = update("new", "new", second=second, **ids)
+                notes += news.of_changes(apply_update(journal, lives, NOW), NOW)
+        assert alarms(notes) == ["contradiction"] * 5
+        assert len(news._contradictions) == 3

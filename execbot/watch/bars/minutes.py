@@ -22,6 +22,8 @@ LATE = timedelta(seconds=3)
 """A minute is over so long after its end: prices of it may still be on their way."""
 
 SYMBOLS_MOST = 1000
+"""Of so many it is known what was told last: contracts come and go, and a run may last for months.
+"""
 
 
 class _Running(Struct):
@@ -50,9 +52,10 @@ class MinuteBars:
         seen = self._seen.get(price.symbol)
         if value is None or at > now + MINUTE or (seen is not None and at <= seen):
             return
-        if seen is None and len(self._seen) >= SYMBOLS_MOST:
-            return
-        self._seen[price.symbol] = at
+        self._seen.pop(price.symbol, None)
+        self._seen[price.symbol] = at  # the one that was heard of last stands at the end
+        while len(self._seen) > SYMBOLS_MOST:
+            del self._seen[next(iter(self._seen))]
         minute = at.replace(second=0, microsecond=0)
         running = self._running.get(price.symbol)
         if running is not None and running.minute == minute:

@@ -95,7 +95,8 @@ class CoreMemory:
     unread_reported: dict[tuple[str, str], datetime] = field(default_factory=dict)
     """Symbol and what could not be read of it, and when the trader was told."""
     stuck: set[tuple[str, datetime | None]] = field(default_factory=set)
-    """Cancels and replaces that do not end and were told: client_order_id, and since when."""
+    """Cancels and replaces that do not end and were told: client_order_id, and since when. Those
+    that have ended are forgotten."""
     seq: int = 0
 
     def __post_init__(self) -> None:

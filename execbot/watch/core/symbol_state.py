@@ -160,6 +160,8 @@ class SymbolState:
                 keep.add(name)
         keep |= set(self._what_became_of(keep))
         self.orders = {name: r for name, r in self.orders.items() if name in keep}
+        asked = self.asked_cancels.items()
+        self.asked_cancels = {name: at for name, at in asked if name in self.orders}
         self._living = None
 
     def _has_sold(self, record: OrderRecord) -> bool:
@@ -190,7 +192,9 @@ class SymbolState:
             if parent is not None:
                 yield from self._chain(parent, by_id)
                 for other in self.orders.values():
-                    if other.parent_id == parent.client_order_id:
+                    # A leg whose stop is moved all day leaves an order behind with each move.
+                    was_moved = other.order.replaced_by in by_id
+                    if other.parent_id == parent.client_order_id and not was_moved:
                         yield other.client_order_id
 
     def _chain(self, record: OrderRecord, by_id: dict[str, OrderRecord]) -> Iterable[str]:

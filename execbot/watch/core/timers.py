@@ -288,10 +288,14 @@ class Timers:
         """A cancel or replace that does not end is told once; outside of trading it may wait."""
         jobs: list[Job] = []
         trading: bool | None = None
+        reported, self.memory.stuck = self.memory.stuck, set()
         for state in self.memory.symbols.values():
             for record in state.living:
                 key = (record.client_order_id, record.progress.status_at)
-                if key in self.memory.stuck or not is_stuck(record, now):
+                if key in reported:
+                    self.memory.stuck.add(key)
+                    continue
+                if not is_stuck(record, now):
                     continue
                 if trading is None:
                     trading = all(self._trades(at) for at in (now, now - STUCK_AFTER))

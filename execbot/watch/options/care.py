@@ -147,6 +147,8 @@ class OptionCare:
         if not groups and not plans:
             return []
         self._sent.clear()
+        kept = {plan.plan_id for plan in plans}
+        self._due = {name: due for name, due in self._due.items() if name in kept}
         around = self._around(market, now, groups)
         found: list[Warn] = [changing(change) for change in self._changes]
         for plan in plans:
@@ -294,9 +296,10 @@ class OptionCare:
 
     def _fresh(self, found: list[Warn], around: Around) -> list[Warn]:
         """Each once a day."""
-        fresh = []
+        fresh, today = [], around.today.isoformat()
+        self._told = {key for key in self._told if key[0] == today}
         for warn in found:
-            key = (around.today.isoformat(), warn.kind, warn.symbol)
+            key = (today, warn.kind, warn.symbol)
             if key not in self._told:
                 self._told.add(key)
                 fresh.append(warn)

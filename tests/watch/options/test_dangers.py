@@ -71,6 +71,20 @@ def test_a_sold_call_is_told_of_the_dividend_of_the_next_trading_day(
     assert {k: v for k, v in found.items() if k == "assignment_dividend"} == kinds
 
 
+def test_what_was_told_on_an_earlier_day_is_forgotten(tmp_path: Path) -> None:
+    world = opened(tmp_path, "2026-10-08 10:00", symbols=("AAPL",))
+    sold(world, 240)
+    announce(world, "2026-10-09")
+    care = OptionCare(
+        world.running.oms, world.settings, world.hours, world.now, dividends_of(world.desk.client)
+    )
+    assert care.look() and not care.look()
+    assert {day for day, *_ in care._told} == {"2026-10-08"}
+    world.desk.call("POST", "/sim/clock", {"set": "2026-10-09 10:00"})
+    care.look()
+    assert "2026-10-08" not in {day for day, *_ in care._told}
+
+
 def test_what_is_announced_is_paid_when_it_goes_ex_and_listed_once(tmp_path: Path) -> None:
     world = opened(tmp_path, "2026-10-08 10:00")
     announce(world, "2026-10-09")

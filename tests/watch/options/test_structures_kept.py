@@ -20,6 +20,7 @@ from execbot.config.schema import Mode, TradingSettings
 from execbot.exits.structures.plan import (
     StructurePlan,
     UnderlyingStop,
+    end_structures,
     save_structure,
     structure_plans,
 )
@@ -118,6 +119,20 @@ def test_level_that_is_reached_on_the_last_afternoon_is_left_once(tmp_path: Path
     assert [w.kind for w in care.look() if w.critical] == []
     names = {row["client_order_id"] for row in closings(world)}
     assert len(names) == 1
+
+
+def test_what_was_due_of_a_structure_that_is_over_is_forgotten(tmp_path: Path) -> None:
+    world = opened(tmp_path, "2026-10-08 10:00")
+    held = with_spread(world, days=14)
+    now, journal = world.now(), world.desk.journal
+    ratios = {s: D(q) / 2 for s, q in held.items()}
+    save_structure(journal, StructurePlan("structure-1", "AAPL", ratios, now, D("1.30")), now)
+    care = OptionCare(world.running.oms, world.settings, world.hours, world.now)
+    care.look()
+    assert set(care._due) == {"structure-1"}
+    end_structures(journal, ["structure-1"], "the trader said so", now)
+    care.look()
+    assert care._due == {}
 
 
 @pytest.mark.parametrize("level", ["stop", "target", "underlying"])
