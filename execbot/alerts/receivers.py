@@ -13,7 +13,6 @@ from urllib.parse import parse_qs
 
 from msgspec import Struct
 
-from execbot.alerts.services import receiver_of
 from execbot.model.enums import ErrorCategory
 from execbot.model.errors import ExecbotError
 
@@ -126,7 +125,7 @@ NO = frozenset({"no", "n", "false", "f", "0", "off", "deny", "disable", "never"}
 def _receiver(apprise: Any, number: int, url: str) -> Any:
     """One receiver. It splits a long text unless its URL says otherwise (`overflow=`)."""
     receiver = apprise.Apprise()
-    if not receiver.add(receiver_of(url, receiver.asset) or url):
+    if not receiver.add(url):
         raise AlertsUnavailable(f"alert URL {receiver_name(number, url)} is not understood")
     if "overflow" not in parse_qs(url.partition("?")[2]):
         for service in receiver:
