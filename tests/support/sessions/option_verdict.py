@@ -149,6 +149,19 @@ def _missed_levels(session: OptionSession) -> list[str]:
     ]
 
 
+def _is_taken(world: OptionWorld, symbol: str, qty: Decimal, covered: Decimal) -> bool:
+    """The rest is taken by an order of the trader's own that would close it, and that was told: the
+    broker takes no stop for the same contracts."""
+    side = "buy" if qty < 0 else "sell"
+    taken = sum(
+        D(row["qty"]) - D(row["filled_qty"])
+        for name, row in world.desk.orders_there().items()
+        if row["symbol"] == symbol and row["side"] == side and row["status"] == "new"
+        if not name.startswith("execbot-x-")
+    )
+    return covered + taken >= abs(qty) and "unprotected" in set(world.alarm_kinds())
+
+
 def _at_rest(world: OptionWorld) -> list[str]:
     """Every contract with a plan has its stop, what closes has something to close, and structures
     in force are held."""
@@ -160,8 +173,9 @@ def _at_rest(world: OptionWorld) -> list[str]:
         qty = held.get(plan.symbol, D(0))
         if not qty:
             problems.append(f"a plan for {plan.symbol}, which is not held")
-        elif world.witness.covered_of(plan.symbol, qty) != abs(qty) and not emulated:
-            covered = world.witness.covered_of(plan.symbol, qty)
+            continue
+        covered = world.witness.covered_of(plan.symbol, qty)
+        if covered != abs(qty) and not emulated and not _is_taken(world, plan.symbol, qty, covered):
             problems.append(f"at rest {covered} of {qty} {plan.symbol} covered")
     for order in world.witness.account.live.values():
         if order.position_intent.endswith("_to_close") and order.symbol not in held:
