@@ -113,9 +113,11 @@ def ruling(amendments: Sequence[Amendment], at: datetime | None = None) -> Amend
     return found[-1] if found else None
 
 
-def _precedence(item: Amendment) -> tuple[bool, datetime, str, str]:
-    """The one that counts last; of two at once it is always the same."""
-    return item.is_bust, item.at, f"{item.qty}@{item.price}", item.id
+def _precedence(item: Amendment) -> tuple[bool, datetime, bool, str, str]:
+    """The one that counts last; of two at once it is always the same. What totals alone said was
+    concluded with the broker's own corrections at hand, so it counts after those of its moment."""
+    is_concluded = item.id.startswith(RECOUNT_PREFIX)
+    return item.is_bust, item.at, is_concluded, f"{item.qty}@{item.price}", item.id
 
 
 def _older_amendments(item: Execution) -> tuple[Amendment, ...]:

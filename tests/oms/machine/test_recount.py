@@ -10,8 +10,10 @@ from decimal import Decimal
 import pytest
 from support.oms_making import at, fill, frame, intent, look, order, row, run
 
+from execbot.journal.records import Amendment
 from execbot.oms.machine.events import OrderEvent, OrderState
 from execbot.oms.machine.recount import recount_event, restated
+from execbot.oms.machine.reports import RECOUNT_PREFIX, Reports, ruling
 
 
 def becomes(state: OrderState) -> list[tuple[str, str, str]]:
@@ -126,3 +128,15 @@ def test_a_bust_that_was_reported_shows_that_another_was_not() -> None:
 
 def net(state: OrderState) -> dict[str, Decimal]:
     return {name: item.net_qty for name, item in state.executions.items()}
+
+
+@pytest.mark.parametrize(("told", "concluded"), [("6", "4"), ("4", "6"), ("5", "10")])
+def test_what_totals_said_counts_after_a_correction_of_the_same_moment(
+    told: str, concluded: str
+) -> None:
+    """The broker corrects twice in one moment and reports the first alone."""
+    reports = Reports()
+    reports.amend("x1", Amendment("c1", False, at(16), Decimal(told), Decimal(100)))
+    last = Amendment(f"{RECOUNT_PREFIX}x1", False, at(16), Decimal(concluded), Decimal(100))
+    reports.amend("x1", last)
+    assert ruling(reports.amendments["x1"]) == last
