@@ -20,13 +20,15 @@ import pytest
 from support.sessions.lies import CHANCES as LIES
 from support.sessions.random_session import OUTAGES, play
 
+from execbot.watch.core import symbol_state
+
 PARTS = 4
 
 
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_random_sessions_leave_no_share_unprotected_and_none_oversold(
-    request: pytest.FixtureRequest, tmp_path: Path, part: int
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: int
 ) -> None:
     count = int(request.config.getoption("--sessions"))
     first = int(request.config.getoption("--seed"))
@@ -38,6 +40,8 @@ def test_random_sessions_leave_no_share_unprotected_and_none_oversold(
     for seed in seeds:
         folder = tmp_path / str(seed)
         folder.mkdir()
+        # In every third one `watch` forgets at once what is over, as it does on a busy day.
+        monkeypatch.setattr(symbol_state, "ORDERS_KEPT", 20 if seed % 3 else 1)
         verdict = play(str(seed), folder)
         kills, faults = kills + verdict.kills, faults + verdict.faults
         lies.update(verdict.lies)
