@@ -102,8 +102,9 @@ class Lies:
         if self.rng.random() < 0.5:
             self._change(bought, price=self.price() + D("0.03"))
         else:
-            last = next(D(fill[1]) for fill in reversed(bought.fills) if fill[1] != "0")
-            self._change(bought, qty=max(last + self.rng.choice((-1, 1, 2)), D(1)))
+            last = next((D(fill[1]) for fill in reversed(bought.fills) if fill[1] != "0"), None)
+            if last is not None:  # not all of it was taken back
+                self._change(bought, qty=max(last + self.rng.choice((-1, 1, 2)), D(1)))
 
     def _change(self, order: Order, **to: Decimal) -> None:
         with suppress(ApiError):
