@@ -100,7 +100,7 @@ class Day:
         shown = self.tab.evaluate(READ)
         return [
             *_between(self._positions(), _positions_shown(shown)),
-            *_between(self._orders(), _orders_shown(shown)),
+            *_between(self._orders(), self._orders_shown(shown)),
             *_between(self._account(), _account_shown(shown)),
         ]
 
@@ -134,6 +134,11 @@ class Day:
             )
             for one in self._every_order()
         }
+
+    def _orders_shown(self, shown: Any) -> dict[str, Any]:
+        """Without exits that the exchange refused at its door: it lists none of these."""
+        found, there = _orders_shown(shown), self._orders()
+        return {name: row for name, row in found.items() if name in there or row[0] != "rejected"}
 
     def _account(self) -> dict[str, Any]:
         """Exposure: what is held at its price, and what may still be bought at its limit or ask."""
@@ -203,6 +208,8 @@ def a_day(seed: int) -> Iterator[Day]:
                     tab = browser.new_page()
                     tab.set_default_timeout(PATIENCE_SECONDS * 1000)
                     tab.goto(page.link)
+                    # All of it has begun, while the clock still runs.
+                    assert eventually(lambda: _account_shown(tab.evaluate(READ))["equity"])
                     yield Day(server, env, watching, page, tab, random.Random(seed))
             finally:
                 watching.kill()
