@@ -96,8 +96,10 @@ def _chain_facts(order: Order, event: OrderEvent, reads: LedgerReads) -> dict[st
     chain = chain_before(order, event.client_order_id, reads)
     facts = chain.facts()
     known = reads.state(event.client_order_id)
-    if chain.nearest is not None and (known is None or _is_nobodys(known.record)):
-        record = chain.nearest
+    record = chain.nearest
+    if record is None or _is_nobodys(record):
+        return facts  # it has nothing to hand on, and would undo what is known of this one
+    if known is None or _is_nobodys(known.record):
         for name in ("origin", "strategy_id", "plan_id", "signal_id", "role", "parent_id"):
             if getattr(record, name) is not None:
                 facts[name] = getattr(record, name)

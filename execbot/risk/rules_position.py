@@ -238,7 +238,12 @@ def shares_available(intent: Intent, facts: Facts, limits: TradingSettings) -> F
         asked = value / price
     category = None if asked <= total else ErrorCategory.FATAL
     seen = f"{text(asked.normalize())} asked, {text(total)} held"
-    message = f"{text(free)} of {intent.request.symbol} are free: {seen}" if asked > free else ""
+    message = ""
+    if asked > free:
+        message = f"{text(free)} of {intent.request.symbol} are free: {seen}"
+        if asked <= total and intent.request.qty is not None:
+            way = f"execbot close {intent.request.symbol} --qty {text(asked.normalize())}"
+            message += f". With the exits that hold them lifted: {way}"
     return Finding(asked <= free, f"{text(free)} free", seen, message, category)
 
 

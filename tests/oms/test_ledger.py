@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from support.oms_making import OID, at, order, update
+from support.oms_making import COID, OID, at, order, update, wire
 
 from execbot.broker.port import TradeUpdate
 from execbot.journal import Journal
@@ -25,6 +25,7 @@ from execbot.model.enums import EventSource, OrderStatus
 from execbot.model.order import Order
 from execbot.oms.ledger import Ledger, recording
 from execbot.oms.machine.events import OrderEvent
+from execbot.oms.machine.table import Act
 from execbot.oms.sync.intake import apply_batch, apply_update
 from execbot.oms.sync.rebuild import rebuild
 
@@ -384,3 +385,21 @@ def test_each_inferred_fill_is_told_under_an_id_of_its_own(tmp_path: Path) -> No
                 for fill in change.fills
             ]
     assert told == [f"inferred:{OID}:1 of 1", "x1 of 2", f"inferred:{OID}:3 of 3"]
+
+
+def test_a_leg_that_was_replaced_before_its_entry_told_of_it_is_ours(tmp_path: Path) -> None:
+    with Journal.open(tmp_path / "journal.db") as journal:
+        first = {"id": "leg-1", "client_order_id": "leg", "side": "sell", "type": "stop"}
+        second = {**first, "id": "leg-2", "client_order_id": "leg-moved"}
+        apply_update(journal, update("new", "new", **first), NOW)
+        gone = update("replaced", "replaced", second=1, replaced_by="leg-2", **first)
+        apply_update(journal, gone, NOW)
+        apply_update(journal, update("new", "new", second=1, replaces="leg-1", **second), NOW)
+        with recording(journal) as ledger:
+            wish = {"symbol": "AAPL", "qty": "10"}
+            ledger.act(Act.INTENT, COID, NOW, request=wish, origin="submit")
+            leg = wire("new", second=1, replaces="leg-1", **second)
+            ledger.snapshot(order("filled", second=2, filled="10", avg="100", legs=[leg]), NOW)
+        record = journal.order_by_client_id("leg-moved")
+        assert record is not None
+        assert (record.origin, record.parent_id, record.role) == ("submit", COID, "stop")

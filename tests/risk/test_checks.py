@@ -407,6 +407,14 @@ def test_only_what_no_exit_may_do_applies_to_exits() -> None:
     }
 
 
+def test_shares_that_exits_hold_can_be_sold_all_the_same_and_the_way_is_told() -> None:
+    held = b.facts(positions=[b.held(qty_available="0")])
+    asked = b.intent(Purpose.EXIT, side=Side.SELL, qty=D(3))
+    assert "execbot close AAPL --qty 3" in evaluate(asked, held, LIMITS).message
+    asked = b.intent(Purpose.EXIT, side=Side.SELL, qty=D(11))
+    assert "close" not in evaluate(asked, held, LIMITS).message
+
+
 def test_missing_account_refuses_and_does_not_crash() -> None:
     verdict = evaluate(b.intent(), b.facts(account=None), LIMITS)
     assert {"account_active", "buying_power", "max_position_size"} <= {

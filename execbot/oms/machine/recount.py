@@ -79,23 +79,30 @@ def _is_all_told(record: OrderRecord, told: Sequence[Execution]) -> bool:
 def _of_equal_ones(
     stands: Sequence[Execution], total: Decimal, average: Decimal
 ) -> tuple[Restated, ...]:
-    """All at one price: which of them it was makes no difference, so it was the last, or as many
-    from the last on as are gone. At another average the last has another price now."""
+    """All at one price: which of them it was makes no difference, so it was as many from the last
+    on as are gone. At another average the last that is left has another price now."""
     *others, last = stands
-    price, left = last.net_price, total - sum((item.net_qty for item in others), ZERO)
-    if not others:
-        return (Restated(last, total, price if is_same_price(price, average) else average),)
-    if abs(price - average) > AVERAGE_STEP:
-        if left <= 0:
-            return ()
-        price = (total * average - (total - left) * price) / left
-        return (Restated(last, left, price.quantize(AVERAGE_STEP)),) if price > 0 else ()
-    found = [Restated(last, max(left, ZERO), price)]
-    while left < 0:
+    found = []
+    left = total - sum((item.net_qty for item in others), ZERO)
+    while left <= 0:
+        found.append(Restated(last, ZERO, last.net_price))
         *others, last = others
         left += last.net_qty
-        found.append(Restated(last, max(left, ZERO), price))
+    price = _price_of_last(last.net_price, left, total, average)
+    if price <= 0:
+        return ()
+    if not found or left != last.net_qty or price != last.net_price:
+        found.append(Restated(last, left, price))
     return tuple(found)
+
+
+def _price_of_last(price: Decimal, left: Decimal, total: Decimal, average: Decimal) -> Decimal:
+    """At which the average works out, while all others have this price."""
+    if left == total:
+        return price if is_same_price(price, average) else average
+    if abs(price - average) <= AVERAGE_STEP:
+        return price
+    return ((total * average - (total - left) * price) / left).quantize(AVERAGE_STEP)
 
 
 def _of_several(

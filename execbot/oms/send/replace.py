@@ -15,8 +15,9 @@ from msgspec.structs import replace
 
 from execbot.broker.errors import BrokerError, NotFound
 from execbot.broker.port import ReplaceRequest
+from execbot.exits.tags import tag_of
 from execbot.journal.errors import JournalError
-from execbot.journal.records import OrderRecord
+from execbot.journal.records import EXIT_ROLES, OrderRecord, Origin
 from execbot.model.enums import TimeInForce
 from execbot.model.numbers import first_known, maybe_text
 from execbot.model.order import Order, OrderRequest
@@ -103,7 +104,7 @@ def _write_intent(oms: Orders, old: OrderRecord, wanted: OrderRequest, gate: Gat
     """Make it durable; when that was, in the timer's seconds."""
     facts = {
         "replaces": old.order_id,
-        "origin": old.origin,
+        "origin": _origin(old, wanted.client_order_id),
         "signal_id": old.signal_id,
         "plan_id": old.plan_id,
         "role": old.role,
@@ -124,6 +125,15 @@ def _write_intent(oms: Orders, old: OrderRecord, wanted: OrderRequest, gate: Gat
     if verdict is not None and not verdict.passed:
         raise Refused(verdict, oms.record(new_id))
     return mark.seconds
+
+
+def _origin(old: OrderRecord, new_id: str) -> str:
+    """What we put in the place of an order of others is ours: a stop that `watch` moved before it
+    knew whose it was still follows its position."""
+    if old.is_ours:
+        return old.origin
+    is_exit = old.role in EXIT_ROLES or tag_of(new_id) is not None
+    return Origin.EXIT if is_exit else Origin.SUBMIT
 
 
 def _has_clock_by_rule(oms: Orders, old: OrderRecord) -> bool:

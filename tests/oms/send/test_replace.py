@@ -11,6 +11,7 @@ from support.desk import Desk, limit, market
 
 from execbot.broker.errors import BrokerError
 from execbot.broker.port import ReplaceRequest
+from execbot.exits import tags
 from execbot.journal import Role
 from execbot.model.enums import OrderStatus
 from execbot.oms.errors import InDoubt, NotPossible
@@ -90,3 +91,22 @@ def test_replace_that_loses_against_a_fill_ends_with_the_fill(desk: Desk) -> Non
     position = desk.journal.position("AAPL")
     held = desk.positions_there().get("AAPL", "0")
     assert (position.qty if position else 0) == D(held)
+
+
+@pytest.mark.parametrize(
+    ("new_id", "origin"),
+    [("mine", "submit"), (tags.client_order_id("s", "p1"), "exit")],
+    ids=["by hand", "stop"],
+)
+def test_an_order_of_others_is_ours_once_we_changed_it(
+    desk: Desk, new_id: str, origin: str
+) -> None:
+    there = desk.call("POST", "/v2/orders", limit("1.00", client_order_id="theirs").to_wire())
+    desk.sleep(1)
+    desk.oms.gap_fill()
+    assert not desk.oms.record("theirs").is_ours
+    change = ReplaceRequest(limit_price=D("1.50"), client_order_id=new_id)
+    new = desk.oms.replace(there["id"], change)
+    assert (new.is_ours, new.origin) == (True, origin)
+    desk.sleep(1)
+    assert not desk.oms.reconcile().has_breaks
