@@ -26,8 +26,10 @@ class Witness:
     world: World
     promised: set[str] = field(default_factory=set)
     """Symbols with a plan that the watcher may not have read yet: they count from the fill on."""
+    sign: int = 1
+    """-1 where the trader only ever goes short."""
     shorts: list[str] = field(default_factory=list)
-    """Each moment at which more had been sold than was held."""
+    """Each moment at which more had been closed than was held."""
     _uncovered_since: dict[str, int] = field(default_factory=dict)
     _longest_uncovered: dict[str, float] = field(default_factory=dict)
 
@@ -42,6 +44,13 @@ class Witness:
         """Shares held, negative for a short position."""
         held = self.account.positions.get(symbol)
         return held.qty if held is not None else Decimal(0)
+
+    def held(self, symbol: str = "AAPL") -> Decimal:
+        """How many shares are held, or owed by one who goes short."""
+        return self.sign * self.qty(symbol)
+
+    def closes(self, order: Any) -> bool:
+        return bool(order.is_buy) is (self.sign < 0)
 
     def set_position(
         self, qty: Decimal | str, average: Decimal | str, symbol: str = "AAPL"
@@ -75,8 +84,8 @@ class Witness:
         ]
 
     def exits(self, type: str) -> list[dict[str, Any]]:
-        """Living sales of one type, those of the first target first."""
-        rows = self.living(type, "sell")
+        """Living exits of one type, those of the first target first."""
+        rows = self.living(type, "sell" if self.sign > 0 else "buy")
         return sorted(rows, key=lambda row: Decimal(row["limit_price"] or 0))
 
     def stop_prices(self) -> set[str]:
@@ -89,7 +98,9 @@ class Witness:
         account = self.account
         total = Decimal(0)
         for order in account.live.values():
-            if order.symbol != symbol or order.is_buy or order.status == "pending_cancel":
+            if order.symbol != symbol or not self.closes(order):
+                continue
+            if order.status == "pending_cancel":
                 continue
             if order.type == "market" or (order.is_stop and _is_armed(account, order)):
                 total += order.leaves
@@ -114,7 +125,7 @@ class Witness:
         """How many shares have no stop at this moment, and since when."""
         now = self.world.ns - self.world.hung
         for symbol in self.world.symbols:
-            qty = self.qty(symbol)
+            qty = self.held(symbol)
             if qty < 0:
                 self.shorts.append(f"{symbol} {qty} at {self.world.now()}")
             if qty > 0 and self._is_watched(symbol) and qty > self.covered(symbol):

@@ -4,9 +4,10 @@ Method: random sessions under the virtual clock. The price stream falls silent, 
 nothing by stream or REST, the journal is locked or its disk full. `watch` is killed at its
 requests, frames are lost, doubled, delayed and swapped, replies are lost and refused, lists are
 empty, late and short, figures are zero, executions are corrected and busted (with a report and
-without), and a trader acts beside it.
+without), and a trader acts beside it: adds and closes by processes that may be killed as well. In
+three sessions of ten the trader goes short, and everything is the other way round.
 Each session is judged by the exchange's own record: how long shares had no stop, whether more was
-sold than held, whether both sides agree in the end.
+closed than held, or under one id than it was given for, whether both sides agree in the end.
 
 A failing seed runs alone with `--sessions 1 --seed N`; the long proof with `--sessions 10000`.
 The seeds are dealt out to four tests, so that `-n auto` plays them on all cores.

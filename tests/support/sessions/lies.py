@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 D = Decimal
 OPTION = "AAPL261218C00190000"
-FLOOR = D(70)
+FLOOR, CEILING = D(70), D(130)
 """A price that a session never reaches."""
 
 
@@ -74,15 +74,15 @@ class Lies:
     # --- what befalls an account -------------------------------------------------------------
 
     def bust(self) -> None:
-        """A purchase is taken back, while all its shares are still held."""
-        bought = self._last_purchase()
-        if bought is not None and self.world.witness.qty() >= bought.filled_qty:
+        """An entry is taken back, while all its shares are still held."""
+        bought = self._last_entry()
+        if bought is not None and self.world.witness.held() >= bought.filled_qty:
             self._change(bought, qty=D(0))
 
     def unreported(self, rng: random.Random) -> None:
-        """A purchase is taken back, wholly or in part, and the stream loses the report of it."""
-        bought = self._last_purchase()
-        if bought is None or self.world.witness.qty() < bought.filled_qty:
+        """An entry is taken back, wholly or in part, and the stream loses the report of it."""
+        bought = self._last_entry()
+        if bought is None or self.world.witness.held() < bought.filled_qty:
             return
         if self.world.ns - (bought.filled_at or 0) < SECOND // 10:
             return  # of one instant with the execution, so that no time tells which came first
@@ -95,9 +95,9 @@ class Lies:
         self._change(bought, qty=max(last - rng.choice((1, 2, 100)), D(0)))
 
     def correct(self) -> None:
-        """A purchase was of another quantity, or at another price."""
-        bought = self._last_purchase()
-        if bought is None or self.world.witness.qty() < 2:
+        """An entry was of another quantity, or at another price."""
+        bought = self._last_entry()
+        if bought is None or self.world.witness.held() < 2:
             return
         if self.rng.random() < 0.5:
             self._change(bought, price=self.price() + D("0.03"))
@@ -110,12 +110,13 @@ class Lies:
         with suppress(ApiError):
             self._exchange.back_office.correct_execution(self.world.account, order.id, **to)
 
-    def _last_purchase(self) -> Order | None:
-        """The order of ours that bought last, by the exchange's own record."""
+    def _last_entry(self) -> Order | None:
+        """The order of ours that entered last, by the exchange's own record."""
+        closes = self.world.witness.closes
         bought = [
             order
             for order in self.world.witness.executed()
-            if order.is_buy and order.symbol == "AAPL" and order.filled_qty > 0
+            if not closes(order) and order.symbol == "AAPL" and order.filled_qty > 0
         ]
         return max(bought, key=lambda order: (order.filled_at or 0, order.seq), default=None)
 
@@ -142,25 +143,30 @@ class Lies:
     def move_entry(self) -> None:
         """The limit of a resting entry is moved in another program; its leg stays behind."""
         for order in list(self.world.witness.account.live.values()):
-            if order.is_buy and order.type == "limit" and order.limit_price > FLOOR:
-                at = self.price() + D(self.rng.choice(("-0.15", "0.02")))
+            is_entry = not self.world.witness.closes(order)
+            if is_entry and order.type == "limit" and order.limit_price != self._far_away:
+                at = self.price() + self.world.witness.sign * D(self.rng.choice(("-0.15", "0.02")))
                 with suppress(ApiError):
                     self._exchange.replace(self.world.account, order.id, {"limit_price": str(at)})
                 return
 
     def order_elsewhere(self) -> None:
-        """An order typed in the broker's own app: a purchase that rests, or shares sold."""
+        """An order typed in the broker's own app: an entry that rests, or shares closed."""
         qty = self.rng.randint(1, 5)
         order = {"symbol": "AAPL", "qty": str(qty), "time_in_force": "day"}
+        entry, closing = ("buy", "sell") if self.world.witness.sign > 0 else ("sell", "buy")
         if self.rng.random() < 0.5:
-            low = str(FLOOR)
-            order |= {"side": "buy", "type": "limit", "limit_price": low}
-        elif self.world.witness.qty() >= qty:
-            order |= {"side": "sell", "type": "market"}
+            order |= {"side": entry, "type": "limit", "limit_price": str(self._far_away)}
+        elif self.world.witness.held() >= qty:
+            order |= {"side": closing, "type": "market"}
         else:
             return
         with suppress(ApiError):
             self._exchange.place(self.world.account, order)
+
+    @property
+    def _far_away(self) -> Decimal:
+        return FLOOR if self.world.witness.sign > 0 else CEILING
 
     @property
     def _exchange(self) -> Exchange:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -22,6 +22,7 @@ from execbot.exits.plan.plan import PlanStatus
 from execbot.journal.errors import JournalError
 from execbot.model.enums import Side
 from execbot.model.order import OrderRequest
+from execbot.oms import OrderManagementSystem
 from execbot.oms.errors import OmsError
 from execbot.oms.place.placer import Placer
 from execbot.oms.place.risk_gate import RiskGate
@@ -77,6 +78,8 @@ class Session(Disturbed):
     """When the trader has said where a stop belongs, here or in another program."""
     moved: dict[str, datetime] = field(default_factory=dict)
     """The orders that moving a stop in another program has made, and when."""
+    closings: dict[str, Decimal] = field(default_factory=dict)
+    """What `close` was asked for, by the id that it was given."""
     lies: Lies = field(init=False)
     outages: Outages = field(init=False)
 
@@ -86,6 +89,17 @@ class Session(Disturbed):
         self.outages = Outages(self.world, seeded(f"outages-{self.seed}"))
         self.spoiler = random.Random(f"spoilt-{self.seed}")
         self.silencer = random.Random(f"unreported-{self.seed}")
+        self.closer = random.Random(f"closes-{self.seed}")
+
+    @property
+    def sign(self) -> int:
+        """-1 in a session of shorts, where everything is the other way round."""
+        return self.world.witness.sign
+
+    @property
+    def side(self) -> Side:
+        """That of an entry."""
+        return Side.BUY if self.sign > 0 else Side.SELL
 
     # --- things that happen ----------------------------------------------------------------
 
@@ -103,6 +117,8 @@ class Session(Disturbed):
             self.spoil()
         if self.silencer.random() < 0.002:
             self.lies.unreported(self.silencer)
+        if self.closer.random() < 0.005 and not is_locked:
+            self.close()
 
     def move_price(self) -> None:
         if self.rng.random() < 0.25:
@@ -118,16 +134,17 @@ class Session(Disturbed):
         self.entries += 1
         limit = None
         if self.rng.random() < 0.6:
-            limit = str(self.price + D(self.rng.choice(("-0.20", "0.01", "0.05"))))
+            limit = str(self.price + self.sign * D(self.rng.choice(("-0.20", "0.01", "0.05"))))
         try:
             qty, along = str(self.rng.randint(1, 25)), limit is None
-            self.world.trader.buy(qty, *self._exits(), limit=limit, stop_goes_along=along)
+            exits, side = self._exits(), self.side
+            self.world.trader.buy(qty, *exits, side=side, limit=limit, stop_goes_along=along)
         except (BrokerError, OmsError, LevelError):
             self.trouble.add("entry failed")
 
     def add(self) -> None:
         """A trader's addition, from a process of its own that may be killed at any request."""
-        if self.world.witness.qty() <= 0 or self.entries >= 6:
+        if self.world.witness.held() <= 0 or self.entries >= 6:
             return
         qty, dies_after = self.rng.randint(1, 9), None
         if self.rng.random() < 0.4:
@@ -137,18 +154,37 @@ class Session(Disturbed):
     def add_shares(self, qty: str, dies_after: int | None) -> None:
         """The adding process is killed at one of its next requests, if at all."""
         self.entries += 1
+        request = OrderRequest("AAPL", self.side, qty=D(qty))
+        request = replace(request, client_order_id=f"addition-{self.entries}")
+        with self._another_process(dies_after) as oms:
+            risk_gate = RiskGate(oms.client, oms.journal, ADDING, Mode.SIM, now=self.world.now)
+            Placer(oms, risk_gate).place(request)
+
+    def close(self) -> None:
+        """A trader's `close`, all or part, from a process that may be killed; then given again."""
+        held, rng = self.world.witness.held(), self.closer
+        if held <= 0:
+            return
+        qty = D(rng.randint(1, int(held)))
+        name, dies_after = f"closing-{len(self.closings)}", None
+        self.closings[name] = qty
+        if rng.random() < 0.5:
+            dies_after = rng.randint(1, 14)
+        for dies in (dies_after, None) if rng.random() < 0.5 else (dies_after,):
+            with self._another_process(dies) as oms:
+                oms.close("AAPL", qty=qty, client_order_id=name)
+
+    @contextmanager
+    def _another_process(self, dies_after: int | None) -> Iterator[OrderManagementSystem]:
+        """It takes a stop off for as long as it lives, and may be killed at a request."""
         journal = desk_journal(self.world.desk.path / "journal.db")
-        oms = self.world.desk.open_oms(journal)
-        risk_gate = RiskGate(oms.client, journal, ADDING, Mode.SIM, now=self.world.now)
-        name = f"addition-{self.entries}"
-        request = OrderRequest("AAPL", Side.BUY, qty=D(qty))
         if dies_after is not None:
             self.adder, self.adder_dies_at = journal, self.world.requests + dies_after
         self.world.trader.is_adding = True
         try:
-            Placer(oms, risk_gate).place(replace(request, client_order_id=name))
+            yield self.world.desk.open_oms(journal)
         except (Killed, BrokerError, OmsError, JournalError, sqlite3.ProgrammingError):
-            self.trouble.add("addition failed")
+            self.trouble.add("another process failed")
         finally:
             self.adder = None
             self.world.trader.is_adding, self.world.journal_changed = False, True
@@ -177,7 +213,7 @@ class Session(Disturbed):
 
     def close_elsewhere(self) -> None:
         """Somebody cancels the exits by hand and closes part or all of the position."""
-        if self.world.witness.qty() <= 0:
+        if self.world.witness.held() <= 0:
             return
         self.world.trader.cancel_elsewhere()
         self.world.pass_time(0.1)
@@ -188,9 +224,9 @@ class Session(Disturbed):
         plan = self.world.plan()
         if plan is None or plan.stop.price is None or plan.status is not PlanStatus.ACTIVE:
             return
-        nudge = D(self.rng.choice(("0.10", "-0.10", "0.25")))
+        nudge = self.sign * D(self.rng.choice(("0.10", "-0.10", "0.25")))
         at = (plan.stop.price + nudge).quantize(D("0.01"))
-        if at >= self.price - D("0.05"):
+        if self.sign * (self.price - at) <= D("0.05"):
             return
         self.world.trader.move_stop_to(at, plan.plan_id)
         self.words.append(self.world.now())
@@ -199,12 +235,13 @@ class Session(Disturbed):
         """The trader moves a stop in another program, nearer or further away."""
         exchange, account = self.world.desk.venue.exchange, self.world.account
         live = self.world.witness.account.live.values()
-        stops = [o for o in live if o.type == "stop" and not o.is_buy]
-        if not stops or self.world.witness.qty() <= 0:
+        stops = [o for o in live if o.type == "stop" and self.world.witness.closes(o)]
+        if not stops or self.world.witness.held() <= 0:
             return
         order = self.rng.choice(stops)
-        at = order.stop_price + D(self.rng.choice(("0.15", "0.07", "-0.12", "-0.40")))
-        if at >= self.price - D("0.10"):
+        nudge = self.sign * D(self.rng.choice(("0.15", "0.07", "-0.12", "-0.40")))
+        at = order.stop_price + nudge
+        if self.sign * (self.price - at) <= D("0.10"):
             return
         with suppress(ApiError):
             new = exchange.replace(account, order.id, {"stop_price": str(at)})
@@ -215,7 +252,7 @@ class Session(Disturbed):
         """The trader takes an entry back in another program."""
         exchange, account = self.world.desk.venue.exchange, self.world.account
         for order in list(self.world.witness.account.live.values()):
-            if order.is_buy:
+            if not self.world.witness.closes(order):
                 with suppress(ApiError):
                     exchange.cancel(account, order.id)
 
@@ -371,6 +408,7 @@ def play(seed: str, path: Path, settings: TradingSettings | None = None) -> Verd
     rng = seeded(seed)
     random.seed(f"waits-{seed}")  # what the code under test draws for its waits
     world = open_world(path, seed=rng.randint(0, 10**6), settings=settings or TradingSettings())
+    world.witness.sign = -1 if seeded(f"side-{seed}").random() < 0.3 else 1
     session = Session(seed, world, rng)
     world.at_request = session.at_request
     world.hear = session.frames
