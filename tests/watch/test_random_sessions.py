@@ -5,7 +5,8 @@ nothing by stream or REST, the journal is locked or its disk full. `watch` is ki
 requests, frames are lost, doubled, delayed and swapped, replies are lost and refused, lists are
 empty, late and short, figures are zero, executions are corrected and busted (with a report and
 without), and a trader acts beside it: adds and closes by processes that may be killed as well. In
-three sessions of ten the trader goes short, and everything is the other way round.
+three sessions of ten the trader goes short, and everything is the other way round; in some of the
+others every quantity has a fraction of a share.
 Each session is judged by the exchange's own record: how long shares had no stop, whether more was
 closed than held, or under one id than it was given for, whether both sides agree in the end.
 

@@ -54,6 +54,9 @@ SPOILT = (
 )
 """Method, path, field and a value that cannot be."""
 
+BITS = ("0", "0", "0", "0.25", "0.5", "0.000000001")
+"""Of a share, beyond whole ones."""
+
 ADDING = replace(
     TradingSettings(),
     max_position_size_pct=D(100),
@@ -74,6 +77,8 @@ class Session(Disturbed):
     price: Decimal = START_PRICE
     entries: int = 0
     trouble: set[str] = field(default_factory=set)
+    bit: Decimal = Decimal("0")
+    """What every quantity has beyond whole shares."""
     words: list[datetime] = field(default_factory=list)
     """When the trader has said where a stop belongs, here or in another program."""
     moved: dict[str, datetime] = field(default_factory=dict)
@@ -100,6 +105,11 @@ class Session(Disturbed):
     def side(self) -> Side:
         """That of an entry."""
         return Side.BUY if self.sign > 0 else Side.SELL
+
+    def held(self) -> Decimal:
+        """What the exchange holds, dust left out: that has no plan, and is nobody's position."""
+        qty = self.world.witness.held()
+        return D(0) if abs(qty) * self.price < 1 else qty
 
     # --- things that happen ----------------------------------------------------------------
 
@@ -129,14 +139,14 @@ class Session(Disturbed):
 
     def enter(self) -> None:
         """A trader's entry, from another process."""
-        if self.world.witness.qty() != 0 or self.entries >= 4 or self._is_open():
+        if self.held() != 0 or self.entries >= 4 or self._is_open():
             return
         self.entries += 1
         limit = None
         if self.rng.random() < 0.6:
             limit = str(self.price + self.sign * D(self.rng.choice(("-0.20", "0.01", "0.05"))))
         try:
-            qty, along = str(self.rng.randint(1, 25)), limit is None
+            qty, along = str(self.rng.randint(1, 25) + self.bit), limit is None and not self.bit
             exits, side = self._exits(), self.side
             self.world.trader.buy(qty, *exits, side=side, limit=limit, stop_goes_along=along)
         except (BrokerError, OmsError, LevelError):
@@ -144,9 +154,9 @@ class Session(Disturbed):
 
     def add(self) -> None:
         """A trader's addition, from a process of its own that may be killed at any request."""
-        if self.world.witness.held() <= 0 or self.entries >= 6:
+        if self.held() <= 0 or self.entries >= 6:
             return
-        qty, dies_after = self.rng.randint(1, 9), None
+        qty, dies_after = self.rng.randint(1, 9) + self.bit, None
         if self.rng.random() < 0.4:
             dies_after = self.rng.randint(1, 12)
         self.add_shares(str(qty), dies_after)
@@ -162,10 +172,10 @@ class Session(Disturbed):
 
     def close(self) -> None:
         """A trader's `close`, all or part, from a process that may be killed; then given again."""
-        held, rng = self.world.witness.held(), self.closer
+        held, rng = self.held(), self.closer
         if held <= 0:
             return
-        qty = D(rng.randint(1, int(held)))
+        qty = min(rng.randint(1, int(held) + 1) * (1 - self.bit), held)
         name, dies_after = f"closing-{len(self.closings)}", None
         self.closings[name] = qty
         if rng.random() < 0.5:
@@ -213,7 +223,7 @@ class Session(Disturbed):
 
     def close_elsewhere(self) -> None:
         """Somebody cancels the exits by hand and closes part or all of the position."""
-        if self.world.witness.held() <= 0:
+        if self.held() <= 0:
             return
         self.world.trader.cancel_elsewhere()
         self.world.pass_time(0.1)
@@ -236,7 +246,7 @@ class Session(Disturbed):
         exchange, account = self.world.desk.venue.exchange, self.world.account
         live = self.world.witness.account.live.values()
         stops = [o for o in live if o.type == "stop" and self.world.witness.closes(o)]
-        if not stops or self.world.witness.held() <= 0:
+        if not stops or self.held() <= 0:
             return
         order = self.rng.choice(stops)
         nudge = self.sign * D(self.rng.choice(("0.15", "0.07", "-0.12", "-0.40")))
@@ -410,6 +420,8 @@ def play(seed: str, path: Path, settings: TradingSettings | None = None) -> Verd
     world = open_world(path, seed=rng.randint(0, 10**6), settings=settings or TradingSettings())
     world.witness.sign = -1 if seeded(f"side-{seed}").random() < 0.3 else 1
     session = Session(seed, world, rng)
+    if world.witness.sign > 0:  # nobody lends a fraction of a share
+        session.bit = D(seeded(f"bits-{seed}").choice(BITS))
     world.at_request = session.at_request
     world.hear = session.frames
     world.see = session.outages.prices

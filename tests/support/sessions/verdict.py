@@ -58,7 +58,7 @@ def judge(session: Session, longest: float) -> Verdict:
     if verdict.longest_uncovered > limit + TURN_SECONDS and not reported:
         verdict.problems.append(f"unprotected for {verdict.longest_uncovered:.2f} s, not reported")
     verdict.problems += [f"closed too much: {line}" for line in world.witness.shorts[:3]]
-    qty = world.witness.held()
+    qty = session.held()
     plan = world.plan()
     unreported = _unreported_bust(session, alarms)
     if qty > 0 and plan is not None and plan.status is PlanStatus.ACTIVE and not unreported:
