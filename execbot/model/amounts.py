@@ -1,4 +1,5 @@
-"""Formats prices with the same number of decimals, so that a column reads at a glance."""
+"""Formats prices with the same number of decimals, so that a column reads at a glance, and figures
+with their sign."""
 
 from __future__ import annotations
 
@@ -18,3 +19,9 @@ def even(value: Decimal) -> str:
     if size < FOUR_DECIMALS_MIN:
         return text(value)
     return f"{value.quantize(SUB_DOLLAR_TICK, ROUND_HALF_EVEN):f}"
+
+
+def signed(value: Decimal, digits: int = 2, *, comma: str = "") -> str:
+    """`+2.20`, `-0.06`. Half goes to the even one; what rounds to nothing has no sign at all."""
+    shown = f"{value:+z{comma}.{digits}f}"
+    return shown if shown.strip("+0.") else shown.removeprefix("+")

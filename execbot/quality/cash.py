@@ -13,6 +13,7 @@ from decimal import Decimal
 from execbot.journal.confirmation import CashDay, CashSample, ExecutionVerdict
 from execbot.journal.records import Execution, FillState
 from execbot.model.account import Activity
+from execbot.model.amounts import signed
 from execbot.model.numbers import CENT, ZERO
 from execbot.model.symbols import multiplier_of
 from execbot.model.times import eastern
@@ -111,11 +112,15 @@ def cash_words(item: CashDay) -> str:
     """One line for people."""
     if item.verdict is ExecutionVerdict.DIFFERS:
         return (
-            f"Cash of {item.day}: {item.difference:+z,.2f} USD are explained by no fill, flow or "
-            f"fee ({item.change:+z,.2f} changed, {item.fills:+z,.2f} by fills, {item.flows:+z,.2f} "
-            f"by flows, {item.fees:+z,.2f} by fees)"
+            f"Cash of {item.day}: {_usd(item.difference)} USD are explained by no fill, flow or "
+            f"fee ({_usd(item.change)} changed, {_usd(item.fills)} by fills, {_usd(item.flows)} "
+            f"by flows, {_usd(item.fees)} by fees)"
         )
     if item.verdict is ExecutionVerdict.UNVERIFIED:
         waits = "fees that come later" if item.why == "fees_not_charged_yet" else "a later reading"
-        return f"Cash of {item.day}: {item.difference:+z,.2f} USD wait for {waits}"
-    return f"Cash of {item.day}: the change of {item.change:+z,.2f} USD is explained to the cent"
+        return f"Cash of {item.day}: {_usd(item.difference)} USD wait for {waits}"
+    return f"Cash of {item.day}: the change of {_usd(item.change)} USD is explained to the cent"
+
+
+def _usd(value: Decimal) -> str:
+    return signed(value, comma=",")

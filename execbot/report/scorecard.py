@@ -13,6 +13,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from execbot.journal.confirmation import OrderKind
+from execbot.model.numbers import text
 from execbot.report.audit_trail import AuditTrail
 from execbot.report.costs import CostRow, TimeRow
 from execbot.report.executions import Executions
@@ -127,7 +128,7 @@ def _mean(row: CostRow | None) -> Decimal | None:
 
 
 def _bps(value: Decimal | None) -> str:
-    return "-" if value is None else f"{value} bps"
+    return "-" if value is None else f"{text(value)} bps"
 
 
 def _position_tracking(basis: Basis) -> Line:

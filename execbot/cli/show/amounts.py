@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from execbot.cli.show.output import Cell
-from execbot.model.amounts import even
+from execbot.model.amounts import even, signed
 from execbot.model.numbers import text
 
 _FOUR = Decimal("0.0001")
@@ -40,13 +40,9 @@ def gain(value: Decimal | None, unit: str = "") -> Cell | None:
     `unit` behind it: ` %`, `R`."""
     if value is None:
         return None
-    shown = in_cents(value)
-    sign = "" if value < 0 or shown == "0.00" else "+"
-    return Cell(shown, f"{sign}{shown}{unit}", sign_style(value))
-
-
-def sign_style(value: Decimal) -> str:
-    return "green" if value > 0 else "red" if value < 0 else ""
+    shown = signed(value)
+    style = {"-": "red", "+": "green"}.get(shown[0], "")
+    return Cell(in_cents(value), f"{shown}{unit}", style)
 
 
 def percent(value: Decimal | None) -> Cell | None:

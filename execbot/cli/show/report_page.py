@@ -14,7 +14,7 @@ from execbot.cli.show.report_words import NUMERIC
 from execbot.desk.look.reporting.report_charts import Charts
 from execbot.desk.look.reporting.report_parts import Line, Trade
 from execbot.desk.look.reports import SpanReport
-from execbot.model.amounts import even
+from execbot.model.amounts import even, signed
 from execbot.model.printable import harmless_line
 from execbot.model.times import eastern, show_eastern
 
@@ -95,11 +95,9 @@ def _usd(value: Decimal) -> str:
 
 def _signed(value: Decimal) -> str:
     """With its sign in the text as well: colour alone says nothing on paper."""
-    shown = _usd(value)
-    kind, sign = ("won-text", "+") if value > 0 else ("lost-text", "")
-    if shown == "0.00":
-        kind = sign = ""
-    return f'<span class="{kind}">{sign}{shown}</span>'
+    shown = signed(value, comma=",")
+    kind = {"-": "lost-text", "+": "won-text"}.get(shown[0], "")
+    return f'<span class="{kind}">{shown}</span>'
 
 
 def _figure(title: str, svg: str) -> str:

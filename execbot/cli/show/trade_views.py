@@ -11,6 +11,7 @@ from execbot.cli.show.order_views import when
 from execbot.cli.show.output import Cell, Table
 from execbot.desk.look.trade_json import neat
 from execbot.desk.look.trades import RoundTrip, Trade
+from execbot.model.amounts import signed
 from execbot.model.numbers import ZERO, maybe_text, text
 from execbot.model.symbols import is_in_dollars
 from execbot.model.times import show_age
@@ -36,7 +37,7 @@ _DROP = (
 def r_cell(value: Decimal | None) -> Cell | None:
     if value is None:
         return None
-    shown = _r(value)
+    shown = signed(value)
     return Cell(shown, shown)
 
 
@@ -45,10 +46,6 @@ def bps_cell(value: Decimal | None) -> Cell | None:
         return None
     shown = fixed(value, _BPS_DIGITS)
     return Cell(shown, shown)
-
-
-def _r(value: Decimal) -> str:
-    return f"{value:+z.2f}"
 
 
 def trades_table(trades: Iterable[Trade]) -> Table:
@@ -179,7 +176,7 @@ def _excursion(trade: Trade) -> str | None:
         return None
     in_r = ""
     if seen.worst_r is not None and seen.best_r is not None:
-        in_r = f" ({_r(seen.worst_r)} R, {_r(seen.best_r)} R)"
+        in_r = f" ({signed(seen.worst_r)} R, {signed(seen.best_r)} R)"
     prices = f"{maybe_text(neat(seen.worst))}, {maybe_text(neat(seen.best))}"
     return f"{prices}{in_r}, at least, by {seen.seen_by}"
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 
+from execbot.model.amounts import signed
 from execbot.model.enums import Side
 from execbot.model.numbers import ZERO, text
 from execbot.trades.exports.executions import rows_of
@@ -129,7 +130,7 @@ def note_of(trade: Trade) -> str:
     """What execbot knows of the trade, in a few words."""
     words = [trade.strategy or "", str(trade.ending) if trade.ending is not None else ""]
     if trade.r is not None:
-        words.append(f"{trade.r:+z.2f}R")
+        words.append(f"{signed(trade.r)}R")
     return " ".join([word for word in words if word] + [trade.trip.id])
 
 

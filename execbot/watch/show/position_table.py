@@ -15,7 +15,7 @@ from rich.text import Text
 
 from execbot.exits.position_view import PositionState, PositionView
 from execbot.exits.rules.view import Guarded
-from execbot.model.amounts import even
+from execbot.model.amounts import even, signed
 from execbot.model.enums import PositionSide
 from execbot.model.numbers import text
 from execbot.model.printable import harmless_line
@@ -67,7 +67,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("Entry", lambda row: _price(row.avg_entry_price), 3),
     Column("Price", lambda row: _price(row.current_price), ALWAYS),
     Column("P&L", lambda row: _money(row.unrealized_pl), ALWAYS),
-    Column("R", lambda row: _signed(row.r), 6),
+    Column("R", lambda row: _r(row.r), 6),
     Column("Stop", lambda row: _stop(row), ALWAYS),
     Column(BAR, lambda row: Text(), 4),
     Column("Target", lambda row: _target(row), 5),
@@ -187,13 +187,13 @@ def _net(value: Decimal | None) -> Text:
 def _money(value: Decimal | None) -> Text:
     if value is None:
         return Text("-")
-    shown = f"{value:+z.2f}"
-    return Text(shown, style="red" if shown.startswith("-") else "green")
+    shown = signed(value)
+    return Text(shown, style={"-": "red", "+": "green"}.get(shown[0], ""))
 
 
-def _signed(value: Decimal | None) -> Text:
-    return Text("-" if value is None else f"{value:+z.1f}")
+def _r(value: Decimal | None) -> Text:
+    return Text("-" if value is None else signed(value, 1))
 
 
 def _range(row: PositionView) -> Text:
-    return Text.assemble(_signed(row.best_r), "/", _signed(row.worst_r))
+    return Text.assemble(_r(row.best_r), "/", _r(row.worst_r))

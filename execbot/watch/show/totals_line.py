@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from execbot.model.amounts import signed
 from execbot.model.numbers import text
 
 Used = tuple[Decimal | None, Decimal | None]
@@ -75,9 +76,10 @@ def line_of(parts: list[Part]) -> str:
 def _profit(name: str, value: Decimal | None, share: Decimal | None, lasts: int) -> Part:
     if value is None:
         return Part("")
-    percent = "" if share is None else f" ({_signed(share)} %)"
-    style = "green" if value > 0 else "red" if value < 0 else ""
-    return Part(f"{name} {_signed(value)}{percent}", style, lasts)
+    percent = "" if share is None else f" ({signed(share)} %)"
+    shown = signed(value)
+    style = {"-": "red", "+": "green"}.get(shown[0], "")
+    return Part(f"{name} {shown}{percent}", style, lasts)
 
 
 def _used(name: str, used: Used, unit: str, lasts: int) -> Part:
@@ -91,8 +93,3 @@ def _used(name: str, used: Used, unit: str, lasts: int) -> Part:
 
 def _cents(value: Decimal | None) -> str:
     return "not known" if value is None else f"{value:z.2f}"
-
-
-def _signed(value: Decimal) -> str:
-    shown = _cents(value)
-    return shown if value < 0 or shown == "0.00" else f"+{shown}"

@@ -1,4 +1,4 @@
-"""Goal: what rounds to nothing is shown as nothing, without a sign that says loss.
+"""Goal: what rounds to nothing is shown as nothing, without a sign and a colour.
 
 Method: a table of figures around nothing.
 """
@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from execbot.cli.show.amounts import fixed, money
+from execbot.cli.show.amounts import fixed, gain, money
 from execbot.cli.show.output import Cell
 from execbot.cli.show.report_views import figure_words
 from execbot.cli.show.trade_views import bps_cell, r_cell
@@ -34,15 +34,15 @@ def said(cell: Cell | None) -> object:
 @pytest.mark.parametrize(
     ("value", "r", "bps", "usd"),
     [
-        ("0", "+0.00", "0.0", "0.00"),
-        ("-0", "+0.00", "0.0", "0.00"),
-        ("-0.004", "+0.00", "0.0", "0.00"),
-        ("0.004", "+0.00", "0.0", "0.00"),
+        ("0", "0.00", "0.0", "0.00"),
+        ("-0", "0.00", "0.0", "0.00"),
+        ("-0.004", "0.00", "0.0", "0.00"),
+        ("0.004", "0.00", "0.0", "0.00"),
         ("-0.06", "-0.06", "-0.1", "-0.06"),
         ("1.255", "+1.26", "1.3", "1.26"),
     ],
 )
-def test_nothing_has_no_minus(value: str, r: str, bps: str, usd: str) -> None:
+def test_nothing_has_no_sign(value: str, r: str, bps: str, usd: str) -> None:
     assert (said(r_cell(D(value))), said(bps_cell(D(value))), said(money(D(value)))) == (
         r,
         bps,
@@ -93,11 +93,11 @@ def column(name: str) -> Callable[[Decimal], str]:
     ("show", "shown"),
     [
         (scorecard_line, "0 bps"),
-        (cash_line, "Cash of 2026-11-20: the change of +0.00 USD is explained to the cent"),
+        (cash_line, "Cash of 2026-11-20: the change of 0.00 USD is explained to the cent"),
         (totals, "equity 0.00  day 0.00 (0.00 %)  buying power not known"),
-        (column("P&L"), "+0.00"),
-        (column("R"), "+0.0"),
-        (column("Best/worst R"), "+0.0/+0.0"),
+        (column("P&L"), "0.00"),
+        (column("R"), "0.0"),
+        (column("Best/worst R"), "0.0/0.0"),
         (dollars, "0.00 USD"),
     ],
 )
@@ -105,3 +105,14 @@ def test_nor_has_any_line_of_a_screen_or_a_report(
     show: Callable[[Decimal], str], shown: str
 ) -> None:
     assert show(D("-0.00001")) == shown
+
+
+@pytest.mark.parametrize("value", ["-0.004", "0.004"])
+def test_nothing_has_no_colour_either(value: str) -> None:
+    found = gain(D(value), "R")
+    assert found == Cell("0.00", "0.00R", "")
+    [part] = [p for p in parts_of(Totals(day_profit=D(value))) if p.words.startswith("day ")]
+    assert part.style == ""
+    [pl] = [column for column in COLUMNS if column.name == "P&L"]
+    row: Any = SimpleNamespace(unrealized_pl=D(value))
+    assert pl.cell(row).style == ""
