@@ -27,7 +27,7 @@ class Witness:
     promised: set[str] = field(default_factory=set)
     """Symbols with a plan that the watcher may not have read yet: they count from the fill on."""
     shorts: list[str] = field(default_factory=list)
-    """Each moment at which more had been sold than was held."""
+    """Each moment at which more had been closed than was held."""
     _uncovered_since: dict[str, int] = field(default_factory=dict)
     _longest_uncovered: dict[str, float] = field(default_factory=dict)
 
@@ -42,6 +42,14 @@ class Witness:
         """Shares held, negative for a short position."""
         held = self.account.positions.get(symbol)
         return held.qty if held is not None else Decimal(0)
+
+    def held(self, symbol: str = "AAPL") -> Decimal:
+        """Shares of the side that is traded: negative where the position was turned."""
+        return self.qty(symbol) * self.world.sign
+
+    def opens(self, order: Any) -> bool:
+        """Whether the order of the exchange's enlarges a position of the side that is traded."""
+        return bool(order.is_buy is (self.world.sign > 0))
 
     def set_position(
         self, qty: Decimal | str, average: Decimal | str, symbol: str = "AAPL"
@@ -89,7 +97,7 @@ class Witness:
         account = self.account
         total = Decimal(0)
         for order in account.live.values():
-            if order.symbol != symbol or order.is_buy or order.status == "pending_cancel":
+            if order.symbol != symbol or self.opens(order) or order.status == "pending_cancel":
                 continue
             if order.type == "market" or (order.is_stop and _is_armed(account, order)):
                 total += order.leaves
@@ -114,7 +122,7 @@ class Witness:
         """How many shares have no stop at this moment, and since when."""
         now = self.world.ns - self.world.hung
         for symbol in self.world.symbols:
-            qty = self.qty(symbol)
+            qty = self.held(symbol)
             if qty < 0:
                 self.shorts.append(f"{symbol} {qty} at {self.world.now()}")
             if qty > 0 and self._is_watched(symbol) and qty > self.covered(symbol):

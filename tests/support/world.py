@@ -107,6 +107,8 @@ class World:
     settings: TradingSettings
     hours: Callable[[datetime], MarketNow] = crypto_now
     symbols: tuple[str, ...] = ("AAPL",)
+    sign: int = 1
+    """-1: shares are held short, and more bought back than was sold is what must not be."""
     at_request: Callable[[str], None] = nothing_happens
     hear: Callable[[list[TradeUpdate]], list[TradeUpdate]] = heard_as_sent
     see: Callable[[Iterable[inputs.Price]], Iterable[inputs.Input | Note]] = seen_as_sent

@@ -4,7 +4,7 @@ Method: random sessions under the virtual clock. The price stream falls silent, 
 nothing by stream or REST, the journal is locked or its disk full. `watch` is killed at its
 requests, frames are lost, doubled, delayed and swapped, replies are lost and refused, lists are
 empty, late and short, figures are zero, executions are corrected and busted (with a report and
-without), and a trader acts beside it.
+without), and a trader acts beside it. Every fifth session sells short.
 Each session is judged by the exchange's own record: how long shares had no stop, whether more was
 sold than held, whether both sides agree in the end.
 
@@ -42,7 +42,7 @@ def test_random_sessions_leave_no_share_unprotected_and_none_oversold(
         folder.mkdir()
         # In every third one `watch` forgets at once what is over, as it does on a busy day.
         monkeypatch.setattr(symbol_state, "ORDERS_KEPT", 20 if seed % 3 else 1)
-        verdict = play(str(seed), folder)
+        verdict = play(str(seed), folder, sign=1 if seed % 5 else -1)
         kills, faults = kills + verdict.kills, faults + verdict.faults
         lies.update(verdict.lies)
         assert not verdict.problems, (

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 D = Decimal
 OPTION = "AAPL261218C00190000"
-FLOOR = D(70)
-"""A price that a session never reaches."""
+FAR = {1: D(70), -1: D(130)}
+"""Prices that a session never reaches, by the side that is traded: nothing opens there."""
 
 
 @dataclass
@@ -74,15 +74,15 @@ class Lies:
     # --- what befalls an account -------------------------------------------------------------
 
     def bust(self) -> None:
-        """A purchase is taken back, while all its shares are still held."""
+        """A purchase (or a short sale) is taken back, while all its shares are still held."""
         bought = self._last_purchase()
-        if bought is not None and self.world.witness.qty() >= bought.filled_qty:
+        if bought is not None and self.world.witness.held() >= bought.filled_qty:
             self._change(bought, qty=D(0))
 
     def unreported(self, rng: random.Random) -> None:
         """A purchase is taken back, wholly or in part, and the stream loses the report of it."""
         bought = self._last_purchase()
-        if bought is None or self.world.witness.qty() < bought.filled_qty:
+        if bought is None or self.world.witness.held() < bought.filled_qty:
             return
         if self.world.ns - (bought.filled_at or 0) < SECOND // 10:
             return  # of one instant with the execution, so that no time tells which came first
@@ -97,7 +97,7 @@ class Lies:
     def correct(self) -> None:
         """A purchase was of another quantity, or at another price."""
         bought = self._last_purchase()
-        if bought is None or self.world.witness.qty() < 2:
+        if bought is None or self.world.witness.held() < 2:
             return
         if self.rng.random() < 0.5:
             self._change(bought, price=self.price() + D("0.03"))
@@ -112,10 +112,11 @@ class Lies:
 
     def _last_purchase(self) -> Order | None:
         """The order of ours that bought last, by the exchange's own record."""
+        opens = self.world.witness.opens
         bought = [
             order
             for order in self.world.witness.executed()
-            if order.is_buy and order.symbol == "AAPL" and order.filled_qty > 0
+            if opens(order) and order.symbol == "AAPL" and order.filled_qty > 0
         ]
         return max(bought, key=lambda order: (order.filled_at or 0, order.seq), default=None)
 
@@ -142,8 +143,11 @@ class Lies:
     def move_entry(self) -> None:
         """The limit of a resting entry is moved in another program; its leg stays behind."""
         for order in list(self.world.witness.account.live.values()):
-            if order.is_buy and order.type == "limit" and order.limit_price > FLOOR:
-                at = self.price() + D(self.rng.choice(("-0.15", "0.02")))
+            sign = self.world.sign
+            if order.symbol != "AAPL" or not self.world.witness.opens(order):
+                continue
+            if order.type == "limit" and order.limit_price != FAR[sign]:
+                at = self.price() + D(self.rng.choice(("-0.15", "0.02"))) * sign
                 with suppress(ApiError):
                     self._exchange.replace(self.world.account, order.id, {"limit_price": str(at)})
                 return
@@ -152,11 +156,12 @@ class Lies:
         """An order typed in the broker's own app: a purchase that rests, or shares sold."""
         qty = self.rng.randint(1, 5)
         order = {"symbol": "AAPL", "qty": str(qty), "time_in_force": "day"}
+        opening, closing = ("buy", "sell") if self.world.sign > 0 else ("sell", "buy")
         if self.rng.random() < 0.5:
-            low = str(FLOOR)
-            order |= {"side": "buy", "type": "limit", "limit_price": low}
-        elif self.world.witness.qty() >= qty:
-            order |= {"side": "sell", "type": "market"}
+            far = str(FAR[self.world.sign])
+            order |= {"side": opening, "type": "limit", "limit_price": far}
+        elif self.world.witness.held() >= qty:
+            order |= {"side": closing, "type": "market"}
         else:
             return
         with suppress(ApiError):

@@ -87,6 +87,11 @@ class Session(Disturbed):
         self.spoiler = random.Random(f"spoilt-{self.seed}")
         self.silencer = random.Random(f"unreported-{self.seed}")
 
+    @property
+    def side(self) -> Side:
+        """Of the orders that open and add."""
+        return Side.BUY if self.world.sign > 0 else Side.SELL
+
     # --- things that happen ----------------------------------------------------------------
 
     def happen(self) -> None:
@@ -113,21 +118,23 @@ class Session(Disturbed):
 
     def enter(self) -> None:
         """A trader's entry, from another process."""
-        if self.world.witness.qty() != 0 or self.entries >= 4 or self._is_open():
+        if self.world.witness.held() != 0 or self.entries >= 4 or self._is_open():
             return
         self.entries += 1
         limit = None
         if self.rng.random() < 0.6:
-            limit = str(self.price + D(self.rng.choice(("-0.20", "0.01", "0.05"))))
+            better = D(self.rng.choice(("-0.20", "0.01", "0.05")))
+            limit = str(self.price + better * self.world.sign)
         try:
             qty, along = str(self.rng.randint(1, 25)), limit is None
-            self.world.trader.buy(qty, *self._exits(), limit=limit, stop_goes_along=along)
+            more = {"limit": limit, "stop_goes_along": along, "side": self.side}
+            self.world.trader.buy(qty, *self._exits(), **more)
         except (BrokerError, OmsError, LevelError):
             self.trouble.add("entry failed")
 
     def add(self) -> None:
         """A trader's addition, from a process of its own that may be killed at any request."""
-        if self.world.witness.qty() <= 0 or self.entries >= 6:
+        if self.world.witness.held() <= 0 or self.entries >= 6:
             return
         qty, dies_after = self.rng.randint(1, 9), None
         if self.rng.random() < 0.4:
@@ -141,7 +148,7 @@ class Session(Disturbed):
         oms = self.world.desk.open_oms(journal)
         risk_gate = RiskGate(oms.client, journal, ADDING, Mode.SIM, now=self.world.now)
         name = f"addition-{self.entries}"
-        request = OrderRequest("AAPL", Side.BUY, qty=D(qty))
+        request = OrderRequest("AAPL", self.side, qty=D(qty))
         if dies_after is not None:
             self.adder, self.adder_dies_at = journal, self.world.requests + dies_after
         self.world.trader.is_adding = True
@@ -177,7 +184,7 @@ class Session(Disturbed):
 
     def close_elsewhere(self) -> None:
         """Somebody cancels the exits by hand and closes part or all of the position."""
-        if self.world.witness.qty() <= 0:
+        if self.world.witness.held() <= 0:
             return
         self.world.trader.cancel_elsewhere()
         self.world.pass_time(0.1)
@@ -190,7 +197,7 @@ class Session(Disturbed):
             return
         nudge = D(self.rng.choice(("0.10", "-0.10", "0.25")))
         at = (plan.stop.price + nudge).quantize(D("0.01"))
-        if at >= self.price - D("0.05"):
+        if self._room(at) <= D("0.05"):
             return
         self.world.trader.move_stop_to(at, plan.plan_id)
         self.words.append(self.world.now())
@@ -199,23 +206,28 @@ class Session(Disturbed):
         """The trader moves a stop in another program, nearer or further away."""
         exchange, account = self.world.desk.venue.exchange, self.world.account
         live = self.world.witness.account.live.values()
-        stops = [o for o in live if o.type == "stop" and not o.is_buy]
-        if not stops or self.world.witness.qty() <= 0:
+        stops = [o for o in live if o.type == "stop" and not self.world.witness.opens(o)]
+        if not stops or self.world.witness.held() <= 0:
             return
         order = self.rng.choice(stops)
-        at = order.stop_price + D(self.rng.choice(("0.15", "0.07", "-0.12", "-0.40")))
-        if at >= self.price - D("0.10"):
+        nearer = D(self.rng.choice(("0.15", "0.07", "-0.12", "-0.40")))
+        at = order.stop_price + nearer * self.world.sign
+        if self._room(at) <= D("0.10"):
             return
         with suppress(ApiError):
             new = exchange.replace(account, order.id, {"stop_price": str(at)})
             self.words.append(self.world.now())
             self.moved[new["client_order_id"]] = self.world.now()
 
+    def _room(self, stop: Decimal) -> Decimal:
+        """Between the price and a stop."""
+        return (self.price - stop) * self.world.sign
+
     def cancel_entry(self) -> None:
         """The trader takes an entry back in another program."""
         exchange, account = self.world.desk.venue.exchange, self.world.account
         for order in list(self.world.witness.account.live.values()):
-            if order.is_buy:
+            if self.world.witness.opens(order):
                 with suppress(ApiError):
                     exchange.cancel(account, order.id)
 
@@ -366,11 +378,14 @@ CHANCES: tuple[tuple[float, Callable[[Session], None]], ...] = (
 )
 
 
-def play(seed: str, path: Path, settings: TradingSettings | None = None) -> Verdict:
-    """Run the session of one seed."""
+def play(
+    seed: str, path: Path, settings: TradingSettings | None = None, *, sign: int = 1
+) -> Verdict:
+    """Run the session of one seed; `sign` -1 with shares sold short."""
     rng = seeded(seed)
     random.seed(f"waits-{seed}")  # what the code under test draws for its waits
     world = open_world(path, seed=rng.randint(0, 10**6), settings=settings or TradingSettings())
+    world.sign = sign
     session = Session(seed, world, rng)
     world.at_request = session.at_request
     world.hear = session.frames

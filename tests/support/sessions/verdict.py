@@ -57,8 +57,8 @@ def judge(session: Session, longest: float) -> Verdict:
         limit = FULL_READ_SECONDS  # a lost frame behind a false list: the full read finds the fill
     if verdict.longest_uncovered > limit + TURN_SECONDS and not reported:
         verdict.problems.append(f"unprotected for {verdict.longest_uncovered:.2f} s, not reported")
-    verdict.problems += [f"short: {line}" for line in world.witness.shorts[:3]]
-    qty = world.witness.qty()
+    verdict.problems += [f"turned: {line}" for line in world.witness.shorts[:3]]
+    qty = world.witness.held()
     plan = world.plan()
     unreported = _unreported_bust(session, alarms)
     if qty > 0 and plan is not None and plan.status is PlanStatus.ACTIVE and not unreported:
@@ -86,10 +86,10 @@ def _is_told_bare(session: Session, alarms: list[Note], qty: Decimal) -> bool:
 
 
 def _is_blocked(session: Session, alarms: list[Note]) -> bool:
-    """A purchase of another program rests, so that the broker takes no stop: told, and watched."""
+    """An entry of another program rests, so that the broker takes no stop: told, and watched."""
     live = session.world.witness.account.live.values()
     told = any(n.data.get("kind") == "stop_blocked" for n in alarms)
-    return told and any(order.is_buy for order in live)
+    return told and any(session.world.witness.opens(order) for order in live)
 
 
 def _unreported_bust(session: Session, alarms: list[Note]) -> bool:
@@ -153,7 +153,8 @@ def told_once(world: World, but: Container[str] = ()) -> list[str]:
 def _stops_elsewhere(session: Session, plan: ExitPlan) -> list[str]:
     """At rest each stop stands where the plan says."""
     live = session.world.witness.account.live.values()
-    stops = {o.stop_price for o in live if o.type == "stop" and not o.is_buy}
+    witness = session.world.witness
+    stops = {o.stop_price for o in live if o.type == "stop" and not witness.opens(o)}
     if stops - {plan.stop.price}:
         return [f"stops at {stops}, the plan says {plan.stop.price}"]
     return []
