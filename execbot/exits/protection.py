@@ -20,7 +20,7 @@ from execbot.exits.plan.plan import ExitPlan, PlanStatus
 from execbot.exits.rules.decide import ruling_plan, standing
 from execbot.exits.rules.lifecycle import grown
 from execbot.exits.rules.view import Coverage, Guarded, Limits, Memory, SymbolMarket, View
-from execbot.exits.store import KEPT, open_plans, with_families
+from execbot.exits.store import KEPT, in_force, open_plans, with_families
 from execbot.exits.structures.lives import has_outlived
 from execbot.exits.structures.plan import StructurePlan, structure_plans
 from execbot.exits.structures.standing import StructureStanding, how_to_protect, standing_of
@@ -175,12 +175,12 @@ class _Seen(Struct, frozen=True):
 
 
 def _plans(journal: Journal) -> Mapping[str, ExitPlan]:
-    """The plan of what is held: of several the newest whose entry has filled."""
-    by_age = sorted(
-        open_plans(journal),
-        key=lambda plan: (plan.status is not PlanStatus.PENDING, plan.created_at),
-    )
-    return {symbol_key(plan.symbol): plan for plan in by_age}
+    """The plan in force of each symbol."""
+    found: dict[str, list[ExitPlan]] = {}
+    for plan in open_plans(journal):
+        found.setdefault(symbol_key(plan.symbol), []).append(plan)
+    chosen = {key: in_force(journal, plans) for key, plans in found.items()}
+    return {key: plan for key, plan in chosen.items() if plan is not None}
 
 
 def _guarded_qty(record: PositionRecord | None, position: Position | None) -> Decimal:

@@ -62,9 +62,29 @@ def open_plans(journal: Journal) -> list[ExitPlan]:
 
 
 def plan_of(journal: Journal, symbol: str) -> ExitPlan | None:
-    """The open plan of a symbol, the newest if there are several."""
+    """The open plan of a symbol; of several the one in force."""
     plans = _plans_of(journal, journal.plans(symbol=symbol, statuses=OPEN))
-    return max(plans, key=lambda plan: plan.created_at, default=None)
+    return in_force(journal, plans)
+
+
+def in_force(journal: Journal, plans: Sequence[ExitPlan]) -> ExitPlan | None:
+    """Of the open plans of one symbol the newest that has begun; the newest if none has.
+
+    One whose entry still rests says nothing of the shares that another entry has brought. Where
+    nobody watches, a plan stays pending although its entry has filled.
+    """
+    if len(plans) < 2:
+        return plans[0] if plans else None
+    return max(plans, key=lambda plan: (_has_begun(journal, plan), plan.created_at))
+
+
+def _has_begun(journal: Journal, plan: ExitPlan) -> bool:
+    if plan.status is not PlanStatus.PENDING:
+        return True
+    entry = journal.order_by_client_id(plan.entry_client_order_id or "")
+    if entry is None:
+        return False
+    return any(one.order.filled_qty > 0 for one in (entry, *journal.successors((entry,))))
 
 
 def every_plan(journal: Journal, symbol: str) -> list[ExitPlan]:

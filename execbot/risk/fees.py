@@ -297,9 +297,9 @@ def _without_coin_fees(
         held[item.symbol] += item.signed_qty
         if is_coin_fee(item):
             parts, estimated = _coins_of_each(item.net_qty, [net[name] for name in bought], rows)
-            for name, coins in zip(bought, parts, strict=True):
-                _take_coins(net, name, coins, fills, days, estimated)
             if parts:
+                for name, coins in zip(bought, parts, strict=True):
+                    _take_coins(net, name, coins, fills, days, estimated)
                 del net[item.execution_id]
             bought.clear()
         elif item.is_adjustment or not held[item.symbol]:

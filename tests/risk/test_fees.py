@@ -173,6 +173,17 @@ def test_a_fee_in_coins_belongs_to_its_purchase_however_late_it_is_booked() -> N
     assert closed.net == D("0.09975") * 51000 - D("0.1") * 50000
 
 
+def test_coins_that_cost_more_than_was_bought_are_no_fee_of_the_purchase() -> None:
+    """It is of coins that came another way, and the purchase was not for nothing."""
+    bought, booked = trade(1, "0.1", "50000", "BTC/USD"), coin_fee(2, "0.1")
+    found = settled([bought, booked], [], {"BTC/USD": D(40)})
+    assert amounts(found) == {}
+    assert [(item.execution_id, item.net_qty) for item in found.executions] == [
+        ("x0001", D("0.1")),
+        (booked.execution_id, booked.net_qty),
+    ]
+
+
 def test_rows_say_what_each_of_two_purchases_cost() -> None:
     """A maker's and a taker's: by quantity it would be the same for both."""
     bought = [trade(n, "1", "100", "BTC/USD") for n in (1, 2)]

@@ -13,9 +13,9 @@ from fractions import Fraction
 
 from msgspec.structs import replace
 
-from execbot.exits.levels import safe_stop, safe_target
-from execbot.exits.plan.plan import ExitPlan
-from execbot.model.numbers import QTY_STEP, ZERO, is_whole
+from execbot.exits.levels import on_grid, safe_stop, safe_target
+from execbot.exits.plan.plan import ExitPlan, Trail, TrailKind
+from execbot.model.numbers import QTY_STEP, ZERO, is_whole, tick_size
 
 SPLIT_GAP = Decimal("0.15")
 """A price that jumps this far, as a share, may be a split (5:4 is the smallest) until the broker's
@@ -153,6 +153,7 @@ def rescaled(plan: ExitPlan, ratio: Decimal, now: datetime) -> ExitPlan:
         plan.stop,
         price=stop_at(plan.stop.price),
         initial=stop_at(plan.stop.initial),
+        trail=_trail_of_now(plan.stop.trail, ratio, tick),
         high_water=None,
     )
     targets = tuple(
@@ -181,3 +182,15 @@ def rescaled(plan: ExitPlan, ratio: Decimal, now: datetime) -> ExitPlan:
         exit=None,
         note=f"split {ratio_words(ratio)}",
     )
+
+
+def _trail_of_now(trail: Trail | None, ratio: Decimal, tick: Decimal | None) -> Trail | None:
+    """A distance in USD is one in prices of before; a percentage is not, and the range has its own.
+
+    Rounded to the nearer side, on the grid that the broker asks of a trail.
+    """
+    if trail is None or trail.kind is not TrailKind.PRICE:
+        return trail
+    value = trail.value / ratio
+    step = tick or tick_size(value)
+    return replace(trail, value=max(on_grid(value, up=False, tick=step), step))

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from msgspec.structs import replace
@@ -197,8 +198,8 @@ class WatchCore:
         return [Note("position", f"{state.symbol} position {text(old)} -> {text(state.qty)}", data)]
 
     def _plans(self, plans: Iterable[ExitPlan], now: datetime) -> list[Job]:
-        """Of several open plans of a symbol the newest counts; one whose entry has not filled waits
-        for the end of what is held."""
+        """Of several open plans of a symbol the newest that has begun counts; one whose entry has
+        not filled waits, also for the entry of another to fill."""
         jobs: list[Job] = []
         for plan in plans:
             state = self.memory.state_of(plan.symbol)
@@ -215,15 +216,23 @@ class WatchCore:
                 if plan.status is PlanStatus.CLOSED:
                     continue
                 older, newer = sorted((plan, known), key=lambda p: p.created_at)
+                if newer.status is PlanStatus.PENDING:
+                    jobs += self._waits(state, newer, now)
+                    state.plan = older
+                    continue
                 if older.status is PlanStatus.PENDING:
                     jobs.append(_superseded(older, now))
-                elif newer.status is PlanStatus.PENDING:
-                    state.plan, state.next_plan, state.is_dirty = older, newer, True
-                    continue
                 if newer is known:
                     continue
             _begin(state, plan)
         return jobs
+
+    def _waits(self, state: SymbolState, plan: ExitPlan, now: datetime) -> list[Job]:
+        """One plan waits, the newest: an entry that comes to be all the same joins what is held."""
+        waited = state.next_plan
+        state.next_plan, state.is_dirty = plan, True
+        is_other = waited is not None and waited.plan_id != plan.plan_id
+        return [_superseded(waited, now)] if waited is not None and is_other else []
 
     def _next_plan(self, state: SymbolState, now: datetime) -> list[Job]:
         """Who enters again at once has a new plan before the old one has ended: it begins with the
@@ -239,7 +248,10 @@ class WatchCore:
         state.next_plan = None
         without_memory(state)
         _begin(state, new)
-        return [_superseded(old, now)] if old is not None and not is_over else []
+        if old is None or is_over:
+            return []
+        joins = entry is not None and abs(state.qty) > entry.order.filled_qty
+        return [_superseded(old, now), *([_replaced(state, old, new)] if joins else [])]
 
     # --- the stream ------------------------------------------------------------------------
 
@@ -365,6 +377,21 @@ def _alarms_of(state: SymbolState, decision: Decision) -> list[Job]:
 def _begin(state: SymbolState, plan: ExitPlan) -> None:
     state.plan, state.is_dirty = plan, True
     state.taken_away, state.hands_off_until = 0, None
+
+
+def _replaced(state: SymbolState, old: ExitPlan, new: ExitPlan) -> Note:
+    """Two entries with exits of their own have filled: shares of the first may risk more now."""
+    message = (
+        f"the exits of its newest entry count for all {text(abs(state.qty))} now: "
+        f"stop {_stop_words(new)}, where the first had {_stop_words(old)}"
+    )
+    return alarm("plan_replaced", state.symbol, message)
+
+
+def _stop_words(plan: ExitPlan) -> str:
+    known = plan.stop.price, plan.stop.spec, plan.stop.trail
+    said = next((level for level in known if level is not None), None)
+    return text(said) if isinstance(said, Decimal) else str(said or "none")
 
 
 def _superseded(plan: ExitPlan, now: datetime) -> Job:

@@ -153,10 +153,10 @@ class SymbolState:
             if _is_alive(record) or (record.order.replaced_by or "") not in by_id | {""}
         ]
         keep = set(self._family(going_on))
-        plan_id = self.plan.plan_id if self.plan is not None else None
+        plans = [plan for plan in (self.plan, self.next_plan) if plan is not None]
+        entries = {plan.entry_client_order_id for plan in plans}
         for name, record in self.orders.items():
-            entry = self.plan is not None and name == self.plan.entry_client_order_id
-            if plan_id is not None and (entry or self._has_sold(record)):
+            if name in entries or self._has_sold(record):
                 keep.add(name)
         keep |= set(self._what_became_of(keep))
         self.orders = {name: r for name, r in self.orders.items() if name in keep}

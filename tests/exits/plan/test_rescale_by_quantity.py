@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 from support.exit_views import T0, D, plan
-from support.wishes import target
+from support.wishes import target, trail
 
 from execbot.exits.levels import NICKEL, LevelFacts
 from execbot.exits.plan.rescale import rescaled, split_ratio
@@ -46,3 +46,22 @@ def test_levels_of_a_contract_stay_on_its_grid(
     before = replace(before, facts=LevelFacts(tick=NICKEL))
     three = rescaled(before, D(3), T0)
     assert (three.stop.price, three.targets[0].price) == (D(new_stop), D(new_goal))
+
+
+@pytest.mark.parametrize(
+    ("asked", "ratio", "now"),
+    [
+        ("3USD", "4", "0.75USD"),
+        ("3USD", "0.1", "30USD"),
+        ("1USD", "3", "0.3333USD"),
+        ("2%", "4", "2%"),
+        ("1.5ATR", "4", "1.5ATR"),
+    ],
+)
+def test_a_trail_in_dollars_follows_a_split_and_others_stay(
+    asked: str, ratio: str, now: str
+) -> None:
+    """One of 3 USD would be a hair at a tenth of the shares, and loose at four for one."""
+    before = plan("97")
+    before = replace(before, stop=replace(before.stop, trail=trail(asked)))
+    assert str(rescaled(before, D(ratio), T0).stop.trail) == now

@@ -1,0 +1,88 @@
+"""Goal: of two entries that wait, each with exits of its own, shares stand under those of the one
+that brought them, and what counts for both is told.
+
+Method: the real watcher in virtual time, begun before the fills or after them; the journal's own
+answer where nobody watches.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support.wishes import stop_at, target
+from support.world import World, open_world
+
+from execbot.exits.protection import Surroundings, protections
+from execbot.exits.store import open_plans, plan_of
+from execbot.market.sessions import crypto_now
+
+
+def two_entries(path: Path, *, watched: bool) -> World:
+    """Ten to be bought at 99 with a stop at 90, six at 98 with one at 85."""
+    world = open_world(path)
+    if not watched:
+        world.kill_watch()
+    entries = {"99": ("10", "90", "110"), "98": ("6", "85", "105")}
+    for limit, (qty, stop, goal) in entries.items():
+        world.trader.buy(qty, stop_at(stop), target(goal), limit=limit, stop_goes_along=True)
+        world.run(1)
+    return world
+
+
+@pytest.mark.parametrize("watched", [True, False], ids=["watched", "begun after the fill"])
+def test_the_entry_that_rests_moves_no_level_of_what_the_other_bought(
+    tmp_path: Path, watched: bool
+) -> None:
+    world = two_entries(tmp_path, watched=watched)
+    world.price("AAPL", "98.9")
+    world.run(4)
+    if not watched:
+        world.start_watch()
+        world.run(4)
+    plan = world.the_plan()
+    assert (plan.stop.price, plan.targets[0].price) == (90, 110)
+    assert world.witness.qty() == world.witness.covered() == 10
+    targets = world.witness.living("limit", "sell")
+    assert {row["limit_price"] for row in targets if row["status"] == "new"} == {"110"}
+    assert len(open_plans(world.desk.journal)) == 2
+    assert not world.alarms()
+
+
+def test_both_filled_the_newest_counts_for_all_and_that_is_told(tmp_path: Path) -> None:
+    world = two_entries(tmp_path, watched=True)
+    world.price("AAPL", "97.9")
+    world.run(6)
+    assert world.witness.qty() == world.witness.covered() == 16
+    (kept,) = open_plans(world.desk.journal)
+    assert kept.stop.price == 85
+    (told,) = world.notes_of("plan_replaced")
+    assert told.text.endswith("all 16 now: stop 85, where the first had 90")
+
+
+def test_a_third_entry_takes_the_place_of_the_second_that_waits(tmp_path: Path) -> None:
+    world = two_entries(tmp_path, watched=True)
+    world.trader.buy("4", stop_at("80"), limit="97", stop_goes_along=True)
+    world.run(1)
+    world.price("AAPL", "98.9")
+    world.run(4)
+    stops = [plan.stop.spec.value for plan in open_plans(world.desk.journal) if plan.stop.spec]
+    assert stops == [90, 80]
+    world.price("AAPL", "97.9")  # the second fills: it joins what is held
+    world.run(6)
+    assert world.the_plan().stop.price == 90
+    assert world.witness.qty() == world.witness.covered() == 16
+
+
+def test_where_nobody_watches_the_plan_in_force_is_that_of_the_entry_that_filled(
+    tmp_path: Path,
+) -> None:
+    world = two_entries(tmp_path, watched=False)
+    world.price("AAPL", "98.9")
+    world.trader.reconcile()
+    journal, now = world.desk.journal, world.now()
+    plan = plan_of(journal, "AAPL")
+    around = Surroundings(now, crypto_now(now), world.settings)
+    (found,) = protections(journal, world.desk.client.get_positions(), around)
+    assert plan is not None and found.plan is not None
+    assert (plan.stop.price, found.plan.stop.price) == (90, 90)
