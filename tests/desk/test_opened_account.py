@@ -20,6 +20,7 @@ from execbot.config.errors import ConfigError
 from execbot.desk.account import Desk, open_desk
 from execbot.desk.errors import AmbiguousId
 from execbot.desk.look.orders import full_id
+from execbot.desk.opening.journal_need import Need, open_journal
 from execbot.desk.opening.read_only import ReadOnlyClient, WriteRefused
 from execbot.model.enums import Side
 from execbot.model.order import OrderRequest
@@ -153,3 +154,13 @@ def test_the_same_id_submitted_by_many_processes_at_once_is_one_order(
         assert desk.client.get_order_by_client_id("together").id
     finally:
         desk.close()
+
+
+@pytest.mark.parametrize("need", [Need.EXIT, Need.BRAKE])
+def test_what_takes_risk_away_waits_a_second_at_most_for_a_locked_journal(
+    tmp_path: Path, need: Need
+) -> None:
+    """What SQLite was told; an order that opens something may wait for ten."""
+    with open_journal(tmp_path / "journal.db", need) as journal:
+        [waits_ms] = journal._connection.execute("PRAGMA busy_timeout").fetchone()
+    assert waits_ms <= 1000

@@ -239,7 +239,7 @@ def test_late_fill_of_a_replaced_order_takes_back_what_was_inferred(tmp_path: Pa
 
 
 def test_late_fill_two_orders_back_in_a_chain_reaches_the_last(tmp_path: Path) -> None:
-    """E-FAM-1: e-FAM-3: through any number of steps."""
+    """E-FAM-1, E-FAM-3: through any number of steps."""
     c = "cccccccc-0000-4000-8000-000000000003"
     third = Order.from_wire(
         wire("partially_filled", second=9, filled="4", avg="100", id=c, client_order_id="third",

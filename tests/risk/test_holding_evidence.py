@@ -126,7 +126,7 @@ def account(equity: str | None, cash: str = "60000", long: str = "40000", short:
 def test_equity_far_from_what_the_account_holds_is_unknown(
     equity: str, is_known: bool, safe: str
 ) -> None:
-    """E-ALL-6, E-EQ-1: e-EQ-1: where a size must be had, the smaller positive figure counts."""
+    """E-ALL-6, E-EQ-1: where a size must be had, the smaller positive figure counts."""
     found = equity_of(account(equity))
     assert (found.is_known, found.safe) == (is_known, D(safe))
 

@@ -19,8 +19,12 @@ from support.signal_trader import open_trader
 
 from execbot.config.parse import leaves
 from execbot.config.schema import Mode, RiskSettings, TradingSettings
+from execbot.model.account import Position
+from execbot.model.enums import Side
 from execbot.risk.checks import evaluate
+from execbot.risk.facts import index_positions
 from execbot.risk.limits_in_force import LIMITS, LIMITS_KEY, limits_of, loosened
+from execbot.risk.pending import Purpose
 
 D = Decimal
 
@@ -70,6 +74,8 @@ def test_in_live_alone_an_entry_is_refused_and_an_exit_goes() -> None:
     live = replace(facts, mode=Mode.LIVE)
     failed = {f.code for f in evaluate(b.intent(), live, b.LIMITS).failures}
     assert failed == {"limits_adopted"}
+    holding = replace(live, positions=index_positions([Position("AAPL", D(10))]))
+    assert evaluate(b.intent(Purpose.EXIT, side=Side.SELL), holding, b.LIMITS).passed
     assert evaluate(b.intent(), facts, b.LIMITS).passed
 
 

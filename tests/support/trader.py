@@ -189,6 +189,15 @@ class Trader:
                 with suppress(ApiError):
                     exchange.cancel(account, order.id)
 
+    def keep_stops_out(self, symbol: str = "AAPL", limit: str = "70") -> None:
+        """Another program cancels the exits and lets a purchase rest, beside which the broker takes
+        no plain stop: `watch` holds it itself."""
+        self.cancel_elsewhere(symbol)
+        self.world.pass_time(0.1)
+        resting = {"symbol": symbol, "side": "buy", "qty": "1", "type": "limit"}
+        body = {**resting, "limit_price": limit, "time_in_force": "day"}
+        self.world.desk.call("POST", "/v2/orders", body)
+
     def close_elsewhere(self, symbol: str = "AAPL", percentage: str = "100") -> None:
         with suppress(ApiError):
             self.world.desk.venue.exchange.close_position(

@@ -21,15 +21,16 @@ from urllib.error import HTTPError
 
 import pytest
 from desk.failing_file import Fails, failing
+from msgspec.structs import replace
 from support.oms_making import T0
 from support.processes import Server, done, exchange, execbot, start_execbot
 from support.waiting import PATIENCE_SECONDS, eventually
-from support.wishes import stop_at, target
+from support.wishes import stop_at, target, wishes
 from support.world import World, open_world
 
 from execbot.desk.account import open_desk
 from execbot.desk.watching import WatchSession
-from execbot.exits.plan.plan import Lift
+from execbot.exits.plan.plan import AdjustRules, Lift
 from execbot.exits.store import save_plan
 from execbot.exits.tags import tag_of
 from execbot.journal.errors import JournalCorrupt, JournalError, JournalFull
@@ -197,11 +198,29 @@ def turn(world: World, stand_in: StandIn, turns: int = 30) -> None:
 def test_a_symbol_that_another_process_had_in_hand_is_left_alone(
     tmp_path: Path, holder: str | None
 ) -> None:
-    lease = Lift("an addition", T0 + timedelta(seconds=55), holder=holder) if holder else None
+    """Also once its lease is over: whether it went on nobody can read now."""
+    lease = Lift("an addition", T0 + timedelta(seconds=8), holder=holder) if holder else None
     world, stand_in = naked(tmp_path, lease)
     turn(world, stand_in, 100)
+    assert lease is None or not lease.lasts(world.now())
     assert world.witness.covered() == (0 if holder else 10)
     assert len(stand_in.sent) == (0 if holder else 1)
+
+
+def test_a_way_out_that_is_due_waits_for_the_journal_and_takes_no_stop_away(tmp_path: Path) -> None:
+    """Stops and targets alone are sent from memory."""
+    world = open_world(tmp_path)
+    rules = AdjustRules(time_stop_minutes=1)
+    world.trader.buy("10", replace(wishes(stop_at("2%")), rules=rules))
+    world.run(3)
+    world.kill_watch()
+    world.pass_time(60)
+    stand_in = standing_in(world)
+    turn(world, stand_in, 100)
+    assert (stand_in.sent, world.witness.qty(), world.witness.covered()) == ([], 10, 10)
+    world.start_watch()
+    world.run(5)
+    assert (world.witness.qty(), world.witness.living()) == (0, [])
 
 
 def test_the_same_need_meets_its_own_id_at_the_broker(tmp_path: Path) -> None:
@@ -214,7 +233,9 @@ def test_the_same_need_meets_its_own_id_at_the_broker(tmp_path: Path) -> None:
     turn(world, again)
     assert len(world.witness.account.live) == 1
     known = {sent.record.client_order_id for sent in first.sent}
-    assert {sent.record.client_order_id for sent in again.sent} <= known
+    before = {record.client_order_id for record in world.desk.journal.orders()}
+    tried = {record.client_order_id for record in again._watcher.journal.orders()} - before
+    assert tried == known and len(known) == 1
 
 
 def test_shares_that_are_bought_meanwhile_get_their_stop(tmp_path: Path) -> None:

@@ -233,16 +233,13 @@ def test_a_symbol_that_was_left_while_its_price_was_unknown_begins_anew() -> Non
 
 
 def emulated(path: Path) -> tuple[World, Outages]:
-    """A purchase of another program keeps the broker from taking the stop of ten shares."""
+    """Ten shares with a stop that the broker does not take, and a deaf stream of prices."""
     world = open_world(path)
     outages = Outages(world, random.Random(1))
     world.see = outages.prices
     world.trader.buy("10", stop_at("2%"))
     world.run(3)
-    world.trader.cancel_elsewhere()
-    world.pass_time(0.1)
-    resting = {"symbol": "AAPL", "side": "buy", "qty": "1", "type": "limit", "limit_price": "70"}
-    world.desk.call("POST", "/v2/orders", {**resting, "time_in_force": "day"})
+    world.trader.keep_stops_out()
     world.run(10)
     assert world.guarded() is Guarded.EMULATED
     outages.deaf_until = world.ns + 600 * SECOND

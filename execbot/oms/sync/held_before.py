@@ -20,6 +20,7 @@ from execbot.model.account import Position
 from execbot.model.numbers import ZERO
 from execbot.oms.ledger import recording
 from execbot.oms.sync.gaps import fill_gap
+from execbot.oms.sync.late_fills import LIST_SETTLES
 
 ADOPTED = "adopted"
 
@@ -81,6 +82,23 @@ def held_before(executions: Iterable[Execution], closing: Collection[str]) -> De
             before -= held
             held = ZERO
     return before
+
+
+def shows_less(ours: Decimal, theirs: Decimal) -> bool:
+    """The broker shows less than the fills make, on their side. It leaves something out: that
+    proves no position of the other side from before (E-ALL-1)."""
+    return ours * theirs > 0 and abs(theirs) < abs(ours)
+
+
+def shows_the_past(executions: Iterable[Execution], theirs: Decimal, now: datetime) -> bool:
+    """The broker shows what was held at a moment of the last `LIST_SETTLES`: its list may lag. The
+    executions are those of the symbol, in their order."""
+    held, known = ZERO, set[Decimal]()
+    for item in executions:
+        if item.net_qty and now - item.at < LIST_SETTLES:
+            known.add(held)
+        held += item.signed_qty
+    return theirs in known
 
 
 def closing_orders(journal: Journal, executions: Iterable[Execution]) -> frozenset[str]:

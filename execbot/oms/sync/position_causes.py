@@ -19,11 +19,23 @@ from execbot.oms.sync.adjustments import rescale_by_price, take_split
 from execbot.oms.sync.coin_fees import is_fee
 from execbot.oms.sync.differences import PositionDifference
 from execbot.oms.sync.evidence import Evidence
-from execbot.oms.sync.held_before import ADOPTED, JUST_BEFORE, closing_orders, held_before
+from execbot.oms.sync.held_before import (
+    ADOPTED,
+    JUST_BEFORE,
+    closing_orders,
+    held_before,
+    shows_less,
+    shows_the_past,
+)
 from execbot.oms.sync.late_fills import book_late_fills
 from execbot.oms.sync.reconcile_work import RECONCILED_KEY, Work
 from execbot.oms.sync.row_bookings import book_moved, book_succession
 from execbot.oms.sync.split_evidence import by_quantity, looks_like
+
+BEHIND = (
+    "The broker's list shows less than the fills make, or what was held some seconds ago: it may "
+    "lag, or leave something out. Nothing is taken over for it."
+)
 
 
 def resolve(
@@ -46,7 +58,8 @@ def resolve(
         return
     is_first = journal.meta_get(RECONCILED_KEY) is None
     unknown_here = not journal.was_traded(difference.symbol)
-    if (is_first or unknown_here) and difference.theirs:
+    behind = is_first and not unknown_here and _is_behind(journal, difference, now(), work)
+    if (is_first or unknown_here) and difference.theirs and not behind:
         if _adjust(journal, client, difference, position, ADOPTED, now):
             work.adopted.append(difference)
         return
@@ -72,9 +85,9 @@ def resolve(
         elif _adjust(journal, client, difference, position, "accepted", now, price):
             work.adjusted.append(difference)
         return
-    cause = ""
+    cause = BEHIND if behind else ""
     ratio = looks_like(difference.ours, difference.theirs)
-    if ratio and (position is None or position.asset_class == AssetClass.US_EQUITY):
+    if not behind and ratio and (position is None or position.asset_class == AssetClass.US_EQUITY):
         cause = f"It looks like a {ratio} split, which neither the broker's activities nor the "
         cause += "average price bear out; or a transfer or other booking without an order."
     work.add("position.qty", difference.symbol, ours_text, theirs_text, cause)
@@ -91,6 +104,16 @@ def _cost_of(difference: PositionDifference, position: Position | None) -> Decim
         return ZERO
     average = position.avg_entry_price if position is not None else None
     return average or None
+
+
+def _is_behind(journal: Journal, difference: PositionDifference, now: datetime, work: Work) -> bool:
+    """Whether the list of a first look leaves out what the fills prove, or may lag behind them.
+    What lags is no look at what was there before: the next one is the first."""
+    executions = journal.executions(symbol=difference.symbol)
+    if shows_the_past(executions, difference.theirs, now):
+        work.lags = True
+        return True
+    return shows_less(difference.ours, difference.theirs)
 
 
 def _was_held_before(journal: Journal, difference: PositionDifference) -> bool:

@@ -131,7 +131,8 @@ def reconcile(
     forget_cured(journal, differing | unknown)
     work.notes += alarms_of(journal, work.changes, now())
     inferred = journal.inferred_executions()
-    if not work.unread or journal.meta_get(RECONCILED_KEY) is not None:
+    is_whole = not (work.unread or work.lags)
+    if is_whole or journal.meta_get(RECONCILED_KEY) is not None:
         journal.meta_set(RECONCILED_KEY, now())  # else what was there before is not taken over yet
     remember_reconciliation(journal, now(), [f"{item.kind} {item.subject}" for item in work.breaks])
     adopted = [

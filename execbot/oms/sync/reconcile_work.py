@@ -25,6 +25,8 @@ class Work(Struct):
     costs_wanted: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     unread: tuple[Unread, ...] = ()
+    lags: bool = False
+    """The broker's list may lag behind the fills of some symbol."""
     listed: tuple[str, ...] = ()
     """The symbols of the positions that could be read."""
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from support.processes import Server, done, exchange, execbot
 
-SURFACES = ("reconcile", "report", "doctor")
+SURFACES = ("reconcile", "report", "doctor", "health")
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def protection_of(env: dict[str, str]) -> list[tuple[str, str]]:
 def test_exits_that_another_program_cancels_leave_the_position_unprotected_on_every_surface(
     server: Server, env: dict[str, str]
 ) -> None:
-    assert codes(env) == [0, 0, 0]
+    assert codes(env) == [0, 0, 0, 0]
     assert by_symbol(done(env, "positions"))["AAPL"]["guarded"] == "protected"
     server.call("DELETE", "/v2/orders")
     shown = execbot(["positions", "--json"], env)
@@ -66,9 +66,9 @@ def test_exits_that_another_program_cancels_leave_the_position_unprotected_on_ev
     assert report.code == 8
     assert by_symbol(report.data["positions"])["AAPL"]["guarded"] == "unprotected"
     assert ("FAIL", "AAPL is unprotected: 10 of 10 have no stop") in protection_of(env)
-    assert codes(env) == [8, 8, 8]
+    assert codes(env) == [8, 8, 8, 8]
     done(env, "protect", "AAPL")
-    assert codes(env) == [0, 0, 0]
+    assert codes(env) == [0, 0, 0, 0]
 
 
 def test_a_position_without_a_plan_is_shown_so_and_is_a_finding_where_every_one_is_promised(
@@ -84,10 +84,10 @@ def test_a_position_without_a_plan_is_shown_so_and_is_a_finding_where_every_one_
     ]
     assert execbot(["health", "--fail-on", "warn"], env).code == 8
     strict = configured(env, tmp_path, "every_position: true, unprotected_alarm_seconds: 0.01")
-    assert codes(strict) == [8, 8, 8]
+    assert codes(strict) == [8, 8, 8, 8]
     assert by_symbol(done(strict, "positions"))["KO"]["missing"] == "no plan: 5 of 5 have no stop"
-    done(strict, "protect", "KO")
-    assert codes(strict) == [0, 0, 0]
+    done(strict, "protect", "KO", "--stop", "2%")
+    assert codes(strict) == [0, 0, 0, 0]
 
 
 def test_entries_stop_while_it_lasts_where_that_is_asked_for(

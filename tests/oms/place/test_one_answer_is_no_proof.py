@@ -47,6 +47,22 @@ def test_an_entry_into_a_symbol_that_the_list_leaves_out_is_refused(
     assert trader.desk.positions_there() == {"AAPL": "10"}
 
 
+def test_a_fill_that_nobody_here_has_heard_of_is_read_before_an_entry_is_refused(
+    tmp_path: Path,
+) -> None:
+    """E-POS-3: one look at all fills; only what it leaves outside of the range is unknown."""
+    trader = trader_with(tmp_path, scale_in=_scaling())
+    trader.placer.place(market("AAPL", "10"))
+    trader.fill()
+    bought = {"symbol": "AAPL", "qty": "10", "side": "buy", "type": "market"}
+    trader.desk.call("POST", "/v2/orders", {**bought, "time_in_force": "day"})
+    trader.desk.sleep(2)
+    placed = trader.placer.place(market("AAPL", "3"))
+    assert placed.record.order.is_open
+    held = trader.desk.journal.position("AAPL")
+    assert held is not None and held.qty == 20
+
+
 def test_a_signal_is_not_doubled_because_one_read_was_empty(tmp_path: Path) -> None:
     trader = trader_with(tmp_path)
     first = trader.signal("AAPL")

@@ -407,6 +407,56 @@ def test_a_short_opened_first_thing_is_a_short(desk: Desk) -> None:
     assert realized(desk)[0] == -10
 
 
+@pytest.mark.parametrize("second", [Side.BUY, Side.SELL])
+def test_a_first_look_at_a_list_that_lags_takes_nothing_over(desk: Desk, second: Side) -> None:
+    """E-ALL-1: what the list shows is what was held before the second fill."""
+    desk.oms.submit(market(qty="6"))
+    desk.sleep(2)
+    desk.fault("positions_late", count=None, seconds=60)
+    desk.oms.submit(market(qty="4", side=second))
+    desk.sleep(2)
+    desk.oms.apply_batch(desk.frames())
+    made = Decimal(10 if second is Side.BUY else 2)
+    assert desk.positions_there() == {"AAPL": "6"}
+    late = desk.oms.reconcile()
+    assert [item.subject for item in late.breaks] == ["AAPL"] and "may lag" in late.breaks[0].cause
+    assert not late.adopted_positions and realized(desk)[0] == made
+    desk.sleep(100)
+    result = desk.oms.reconcile()
+    assert not result.breaks and not result.adopted_positions and realized(desk)[0] == made
+
+
+def test_after_a_list_that_lagged_what_was_there_before_is_still_taken_over(
+    tmp_path: Path,
+) -> None:
+    desk = old_position(tmp_path)
+    desk.oms.submit(market("MSFT", qty="6"))
+    desk.sleep(2)
+    desk.fault("positions_late", count=None, seconds=60, symbol="MSFT")
+    desk.oms.submit(market("MSFT", qty="4"))
+    desk.sleep(2)
+    late = desk.oms.reconcile()
+    assert [item.subject for item in late.breaks] == ["MSFT"]
+    desk.sleep(100)
+    result = desk.oms.reconcile()
+    assert not result.breaks
+    assert (realized(desk)[0], desk.positions_there()["MSFT"]) == (10, "10")
+    desk.journal.close()
+
+
+def test_a_first_look_that_shows_less_than_the_fills_make_is_a_break(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """E-ALL-1: nothing was executed lately, and nothing was sold."""
+    desk.oms.submit(market())
+    desk.sleep(60)
+    shown = [replace(item, qty=Decimal(6)) for item in desk.client.get_positions()]
+    monkeypatch.setattr(desk.client, "get_positions", lambda: shown)
+    result = desk.oms.reconcile()
+    assert [item.subject for item in result.breaks] == ["AAPL"] and not result.adopted_positions
+    assert realized(desk)[0] == 10
+
+
 def test_what_a_new_journal_reads_back_is_not_taken_over_twice(tmp_path: Path) -> None:
     """Bought yesterday with another journal: the fills tell, and they tell the cost."""
     desk = open_desk(tmp_path)

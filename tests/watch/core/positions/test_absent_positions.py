@@ -16,6 +16,7 @@ from support.wishes import stop_at, target
 from support.world import World, open_world
 
 from execbot.exits.plan.plan import PlanStatus
+from execbot.exits.rules.view import Guarded
 
 D = Decimal
 
@@ -65,17 +66,25 @@ def test_exits_and_plan_stand_while_the_list_leaves_the_position_out(
     assert (world.witness.qty(), world.plan()) == (0, None)
 
 
-def test_a_stop_that_is_watched_here_fires_and_opens_no_short(tmp_path: Path) -> None:
-    """Fractions have no stop at the broker: execbot watches it."""
+@pytest.mark.parametrize("price", ["97", "75"], ids=["a step", "a fall as of a split"])
+def test_a_stop_that_is_watched_here_fires_and_opens_no_short(tmp_path: Path, price: str) -> None:
+    """A position that is not listed confirms no price: what nothing confirms is sold all the
+    same, by an order that only closes."""
     world = open_world(tmp_path)
-    world.trader.buy("0.5", stop_at("2%"))
-    world.run(5)
+    world.trader.buy("10", stop_at("2%"))
+    world.run(3)
+    world.trader.keep_stops_out()
+    world.run(10)
+    assert (world.guarded(), world.witness.living("stop")) == (Guarded.EMULATED, [])
     world.desk.fault("position_missing", count=None, for_seconds=60)
     world.run(10)
-    world.price("AAPL", "97")
+    assert (world.witness.qty(), differences(world)) == (10, [True])
+    world.price("AAPL", price)
     world.run(15)
     assert world.witness.qty() == 0
     assert not world.witness.shorts
+    [sold] = [row for row in world.witness.orders().values() if row["filled_qty"] == "10"][1:]
+    assert (sold["side"], sold["position_intent"]) == ("sell", "sell_to_close")
 
 
 def test_exits_that_stand_are_not_reduced_to_what_the_list_shows(tmp_path: Path) -> None:

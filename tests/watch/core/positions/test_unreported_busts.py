@@ -16,6 +16,7 @@ from support.world import D, World, heard_as_sent, open_world
 
 from execbot.broker.port import TradeUpdate
 from execbot.exits.plan.plan import PlanStatus
+from execbot.exits.rules.view import Guarded
 from execbot.watch.core.timers import FULL_READ_SECONDS
 
 RESTATED = ("trade_bust", "trade_correct")
@@ -67,10 +68,13 @@ def test_exits_shrink_to_what_order_and_position_both_show(tmp_path: Path) -> No
 
 
 def test_a_stop_that_is_watched_here_sells_what_is_held(tmp_path: Path) -> None:
-    """Fractions have no stop at the broker: execbot watches it."""
-    world = bought(tmp_path, "0.5")
-    restate(world, "correct", qty="0.3")
+    world = bought(tmp_path, "5")
+    world.trader.keep_stops_out()
+    world.run(10)
+    assert (world.guarded(), world.witness.living("stop")) == (Guarded.EMULATED, [])
+    restate(world, "correct", qty="3")
     world.run(30)
+    assert (world.booked(), world.witness.qty()) == (5, 3), "the books follow a report alone"
     world.price("AAPL", "97")
     world.run(20)
     assert (world.witness.qty(), world.witness.shorts) == (0, [])
