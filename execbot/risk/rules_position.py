@@ -71,6 +71,9 @@ def position_known(intent: Intent, facts: Facts, limits: TradingSettings) -> Fin
     if facts.unread:
         message = f"nothing is known of it: the broker's answer is impossible ({facts.unread})"
         return Finding(False, "an answer that can be", "unknown", message)
+    if facts.changing:
+        message = f"{facts.changing}; nothing is opened in it until the broker's rows tell"
+        return Finding(False, "no change of the symbol under way", "one under way", message)
     if held is None:
         return None
     limit = f"{text(held.low)} to {text(held.high)} at the broker"
