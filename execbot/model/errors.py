@@ -66,6 +66,7 @@
     │   ├── NoPage                     no live page runs for the account
     │   ├── NoContracts                no such option contracts are listed
     │   ├── NoStructure                what is held of contracts is not what one order closes
+    │   ├── TurnedPrice                a close that pays for what brings money in, or the reverse
     │   ├── BadStructureExits          levels that a structure of contracts cannot have
     │   ├── NotExercised               a contract that can be neither exercised nor abandoned
     │   └── NothingClosed              not one of several positions was closed

@@ -172,6 +172,9 @@ def _update_checks(update: Row, now: datetime | None) -> Checks:
     yield from _execution_checks(update, now)
     yield "qty", _share_trouble(update, order)
     yield "position_qty", said_trouble(update.get("position_qty"), is_qty=True)
+    held = update.get("position_qtys")
+    for qty in held.values() if isinstance(held, Mapping) else ():
+        yield "position_qtys", said_trouble(qty, is_qty=True)
     yield "previous_execution_id", _text_of(update.get("previous_execution_id"), client_id_trouble)
     yield "event_id", _event_id_trouble(update.get("event_id"))
     legs = update.get("legs")

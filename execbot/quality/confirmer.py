@@ -24,7 +24,8 @@ from execbot.journal.confirmation import Confirmation, QuoteSeen
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord
 from execbot.model.numbers import ZERO
-from execbot.model.symbols import symbol_key
+from execbot.model.symbols import is_option, symbol_key
+from execbot.oms.sync.options.pending_events import pending_events
 from execbot.quality.arrival import seen_at
 from execbot.quality.confirm import confirmation_of, missed_qty, says_the_same
 from execbot.quality.facts import Facts, Looked, PositionFacts
@@ -179,10 +180,17 @@ class Confirmer:
         return seen_at(found, look.at)
 
     def _read_position(self, facts: Facts) -> PositionFacts | None:
-        """Both read together: ours before theirs and after, so that a fill in between shows."""
+        """Both read together: ours before theirs and after, so that a fill in between shows. A
+        contract that waits for its row (it expired, was exercised or split) tells nothing."""
         known, symbol = facts.position, facts.record.symbol
         before = self.journal.position(symbol)
-        held = self.client.get_position(symbol_key(symbol))
+        if is_option(symbol):
+            listed = self.client.get_positions()
+            held = next((one for one in listed if one.symbol == symbol), None)
+            if symbol in pending_events(self.journal, listed, self.now()):
+                return known
+        else:
+            held = self.client.get_position(symbol_key(symbol))
         after = self.journal.position(symbol)
         if known is None or before != after:
             return known

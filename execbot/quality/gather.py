@@ -275,5 +275,4 @@ def _as_read(found: PositionFacts, facts: Facts, previous: Confirmation | None) 
 def needs_broker_position(facts: Facts) -> bool:
     """Nothing says yet how the position changed."""
     known = facts.position
-    is_open = known is not None and known.told is None and known.theirs_now is None
-    return is_open and not is_option(facts.record.symbol)
+    return known is not None and known.told is None and known.theirs_now is None

@@ -102,6 +102,9 @@ class Facts(Struct, frozen=True):
     """The symbol by both witnesses; None where the journal knows nothing of it."""
     unread: str = ""
     """What is impossible in what the broker says of the symbol, in words; else empty."""
+    changing: str = ""
+    """What another symbol seems to have become, this one or a contract of its stock, while no row
+    of the broker's says so, in words; else empty."""
 
     options: OptionFacts = NO_OPTIONS
     """What is listed and quoted of the contracts that the order opens."""

@@ -18,7 +18,7 @@ from execbot.journal.records import OrderRecord, PositionRecord
 from execbot.model.account import Position
 from execbot.model.enums import AssetClass
 from execbot.model.numbers import COIN_FEE_SHARE, ZERO, text
-from execbot.model.symbols import symbol_key
+from execbot.model.symbols import asset_class_of, option_contract, symbol_key
 
 
 class MayFill(Struct, frozen=True):
@@ -136,6 +136,17 @@ class Holdings(Struct, frozen=True):
         """None where the journal has never heard of a fill: then the broker's word is all."""
         return self.by_symbol.get(symbol_key(symbol))
 
+    def perhaps_was(self, symbol: str) -> HoldingRange | None:
+        """What a symbol was called before, perhaps: the broker shows some of it, no fill does, and
+        just as many of another one are gone at the broker (E-CORP-2). Of a contract one that
+        differs in its root alone."""
+        come = self.positions.get(symbol_key(symbol))
+        if come is None or not come.qty or self.of(symbol) is not None:
+            return None
+        gone = (i for i in self.by_symbol.values() if not i.by_broker and not i.is_known)
+        same = (i for i in gone if i.by_fills == come.qty and _kind(i.symbol) == _kind(symbol))
+        return next(same, None)
+
     def qty(self, symbol: str) -> Decimal:
         """The quantity that counts, signed."""
         position = self.positions.get(symbol_key(symbol))
@@ -145,6 +156,14 @@ class Holdings(Struct, frozen=True):
         """Do journal and broker agree on this symbol, and on what is working anywhere?"""
         item = self.of(symbol)
         return (item is None or item.is_known) and not self.unseen
+
+
+def _kind(symbol: str) -> tuple[object, ...]:
+    """What a new name leaves as it was: of a contract all but its root."""
+    contract = option_contract(symbol)
+    if contract is None:
+        return (asset_class_of(symbol),)
+    return (contract.expires, contract.is_call, contract.strike)
 
 
 def unseen_leaves(

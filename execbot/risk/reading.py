@@ -30,6 +30,7 @@ from execbot.market.sessions import SessionTable, agreed_now, crypto_now
 from execbot.model.account import Account, Asset, Clock, Position
 from execbot.model.enums import OPEN_STATUSES, Side
 from execbot.model.numbers import ZERO
+from execbot.model.options.changed import ContractChange, stock_of
 from execbot.model.options.spreads import names_of, underlying_of
 from execbot.model.order import OrderRequest
 from execbot.model.quote import Quote
@@ -49,7 +50,13 @@ from execbot.risk.counting import account_counters, counters_of
 from execbot.risk.facts import Facts, index_positions, spread_max
 from execbot.risk.holding_evidence import HoldingRange
 from execbot.risk.limits_in_force import LIMITS_KEY, loosened
-from execbot.risk.options.facts import NO_OPTIONS, OptionFacts, is_of_options, middle_price
+from execbot.risk.options.facts import (
+    NO_OPTIONS,
+    OptionFacts,
+    is_of_options,
+    middle_price,
+    underlying,
+)
 from execbot.risk.pending import Purpose, purpose_of_order
 from execbot.risk.witnesses import AccountFacts, Seen, pending_of, seen_with
 
@@ -66,6 +73,9 @@ RESTS_ON_KEPT = frozenset(
     {"asset_tradable", "fractionable", "shortable", "session", "entry_window"}
 )
 """Checks that are not failed by what was kept since earlier in the day: it is asked for anew."""
+
+
+Changes = Callable[[Sequence[Position]], Iterable[ContractChange]]
 
 
 class SymbolFacts(Struct, frozen=True):
@@ -118,14 +128,16 @@ class FactsReader:
         live_allowed: bool = False,
         look_again: Callable[[], object] = lambda: None,
         is_watched: Callable[[], bool] = lambda: False,
+        changes: Changes = lambda held: (),
         beside: bool = False,
         kept: KeptFacts | None = None,
         begun: Round | None = None,
     ) -> None:
         """`look_again` reads what happened at the broker into the journal: once, when the journal
         and the broker's lists do not fit together. `is_watched`: a `watch` lives, and what it holds
-        itself is held. `beside`: the broker may be asked several things at once. `kept` is what
-        need not be asked, `begun` the round of the first order, where it was begun already."""
+        itself is held. `changes` tells the contracts that, by what is held, have become others and
+        whose rows are to come. `beside`: the broker may be asked several things at once. `kept` is
+        what need not be asked, `begun` the round of the first order, where it was begun already."""
         self.client = client
         self.journal = journal
         self.settings = settings
@@ -136,6 +148,7 @@ class FactsReader:
         self.live_allowed = live_allowed
         self.look_again = look_again
         self._is_watched = is_watched
+        self._changes = changes
         self._asking = Asking(client, journal, settings, now, beside, kept)
         self._kept = kept
         self._round = begun
@@ -459,6 +472,7 @@ class FactsReader:
             unprotected=self._unprotected(account, read.market_at),
             holding=_least_known(map(holdings.of, names)),
             unread="" if unread is None else str(unread),
+            changing=self._changing(request, seen),
             pending=tuple(
                 order
                 for order in pending_of(known, account, holdings)
@@ -474,6 +488,19 @@ class FactsReader:
             atr=symbol.atr,
             options=symbol.options,
         )
+
+    def _changing(self, request: OrderRequest, seen: Seen) -> str:
+        """What becomes another symbol just now, and the order would add to it."""
+        if is_of_options(request):
+            stock = stock_of(underlying_of(request))
+            for change in self._changes(tuple(seen.account.positions.values())):
+                if stock_of(underlying(change.old)) == stock:
+                    return f"by a corporate action {change}"
+        for name in names_of(request):
+            was = seen.holdings.perhaps_was(name)
+            if was is not None:
+                return f"{was.symbol} seems to have become {name}: as many of it are gone"
+        return ""
 
     def _look_for_protection(self, request: OrderRequest) -> None:
         """Whether exits were taken away elsewhere only a look at the broker tells: before an entry,

@@ -71,6 +71,9 @@ def position_known(intent: Intent, facts: Facts, limits: TradingSettings) -> Fin
     if facts.unread:
         message = f"nothing is known of it: the broker's answer is impossible ({facts.unread})"
         return Finding(False, "an answer that can be", "unknown", message)
+    if facts.changing:
+        message = f"{facts.changing}; nothing is opened in it until the broker's rows tell"
+        return Finding(False, "no change of the symbol under way", "one under way", message)
     if held is None:
         return None
     limit = f"{text(held.low)} to {text(held.high)} at the broker"
@@ -144,7 +147,8 @@ def one_pending(intent: Intent, facts: Facts, limits: TradingSettings) -> Findin
     replaces a working one is no second one."""
     if not limits.risk.one_pending_per_symbol or Flag.ALSO in intent.flags or intent.replaces:
         return None
-    others = [o.client_order_id or o.id for o in _others(intent, facts) if not o.protective]
+    found = [o for o in _others(intent, facts) if not o.protective]
+    others = list(dict.fromkeys(o.group or o.client_order_id or o.id for o in found))
     seen = ", ".join(others) if others else "none"
     symbol = intent.request.symbol or "one of its contracts"
     message = f"an order of {symbol} is working: {seen} (one_pending)."

@@ -95,6 +95,7 @@ FAILING: list[Case] = [
      b.facts(account=b.account(equity="79999", long_market_value="0", short_market_value="0")),
      LIMITS),
     ("position_known", RETRY, b.intent(), b.facts(holding=UNSEEN), LIMITS),
+    ("position_known", RETRY, b.intent(), b.facts(changing="FB became AAPL"), LIMITS),
     ("positions_protected", RETRY, b.intent(), b.facts(unprotected=("KO is unprotected",)),
      replace(LIMITS, exits=ExitSettings(unprotected_stops_entries=True))),
     ("intraday_margin", ADJUST, b.intent(),

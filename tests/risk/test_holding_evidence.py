@@ -15,7 +15,13 @@ from support.oms_making import order
 from execbot.journal.records import OrderRecord, PositionRecord, Progress
 from execbot.model.account import Account, Position
 from execbot.risk.equity import equity_of
-from execbot.risk.holding_evidence import HoldingRange, MayFill, counted_positions, holding
+from execbot.risk.holding_evidence import (
+    HoldingRange,
+    Holdings,
+    MayFill,
+    counted_positions,
+    holding,
+)
 
 D = Decimal
 
@@ -135,3 +141,35 @@ def test_a_server_without_equity_is_measured_by_its_cash() -> None:
     found = equity_of(Account.from_wire({"id": "a", "status": "ACTIVE", "cash": "5000"}))
     assert (found.is_known, found.safe) == (True, 5000)
     assert not equity_of(None).is_known
+
+
+def gone(symbol: str, qty: str) -> HoldingRange:
+    return HoldingRange(symbol, D(qty), D(0), D(qty), D(qty))
+
+
+CALL = "FB261218C00250000"
+
+
+@pytest.mark.parametrize(
+    ("missing", "come", "is_one"),
+    [
+        (gone("FB", "10"), Position("META", D(10)), True),
+        (gone("FB", "-10"), Position("META", D(-10)), True),
+        (gone("FB", "10"), Position("META", D(9)), False),
+        (HoldingRange("FB", D(10), D(10), D(10), D(10)), Position("META", D(10)), False),
+        (gone(CALL, "2"), Position("META261218C00250000", D(2)), True),
+        (gone(CALL, "2"), Position("META261218C00255000", D(2)), False),
+        (gone(CALL, "2"), Position("META261218P00250000", D(2)), False),
+        (gone(CALL, "10"), Position("META", D(10)), False),
+    ],
+)
+def test_what_came_as_another_went_may_be_the_same_under_a_new_name(
+    missing: HoldingRange, come: Position, is_one: bool
+) -> None:
+    """E-CORP-2: of a contract all but its root stays."""
+    held = Holdings({come.symbol: come}, {missing.symbol: missing})
+    assert held.perhaps_was(come.symbol) == (missing if is_one else None)
+    known = HoldingRange(come.symbol, come.qty, come.qty, come.qty, come.qty)
+    heard = Holdings(held.positions, {**held.by_symbol, come.symbol: known})
+    assert heard.perhaps_was(come.symbol) is None
+    assert held.perhaps_was("KO") is None

@@ -104,6 +104,7 @@ CASES: list[tuple[str, Intent, Facts, Any]] = [
     ("option_price_band", buy("5.00"), facts(), b.LIMITS),
     ("option_price_band", spread("4", Leg(CALL, Side.SELL), Leg(HIGH, Side.BUY)), facts(),
      b.LIMITS),
+    ("option_price_band", spread("-1.20"), facts(), b.LIMITS),
     ("option_premium", buy(qty=6), facts(), b.LIMITS),
     ("option_contracts", buy(qty=2), facts(), limits(max_contracts=1)),
     ("option_max_loss", spread("-1.90", Leg(CALL, Side.SELL), Leg(HIGH, Side.BUY), qty=5), facts(),
@@ -132,6 +133,21 @@ def test_fails_by_its_own_fact(case: tuple[str, Intent, Facts, Any]) -> None:
 def test_passes_every_check(intent: Intent) -> None:
     verdict = evaluate(intent, facts(), b.LIMITS)
     assert verdict.passed, verdict.message
+
+
+def test_a_debit_spread_that_is_given_at_a_credit_is_told_which_word_was_meant() -> None:
+    verdict = evaluate(spread("-1.20"), facts(), b.LIMITS)
+    assert "was --debit meant?" in verdict.message
+    roll = evaluate(spread("-0.30", *ROLL), facts(), b.LIMITS)  # may wait for such a price
+    assert "option_price_band" not in {failure.code for failure in roll.failures}
+
+
+def test_an_order_in_the_way_is_named_as_it_was_given_not_by_its_legs() -> None:
+    """Nobody can cancel a leg by itself."""
+    legs = tuple(b.pending(s, group="spread-1", group_risk=D(100)) for s in (CALL, HIGH))
+    verdict = evaluate(spread("2.10"), facts(pending=legs), b.LIMITS)
+    [found] = [one for one in verdict.failures if one.code == "one_pending"]
+    assert found.seen == "spread-1"
 
 
 def test_covered_call_needs_free_shares_and_adds_no_loss() -> None:

@@ -8,12 +8,20 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from execbot.desk.account import Desk
+from execbot.desk.look.freshen import freshen
+from execbot.desk.options import structures
 from execbot.desk.options.structures import NoStructure, Structure
 from execbot.exits.structures.plan import kept_together, structure_plans
 from execbot.journal.records import OrderRecord
 from execbot.model.account import Position
 from execbot.model.enums import OrderClass
 from execbot.model.symbols import option_contract
+
+
+def shown(desk: Desk) -> tuple[list[Structure], list[str]]:
+    """All structures, each by itself, after a look at the broker; and what of it may be old."""
+    warnings = freshen(desk)
+    return [part for one in structures.held(desk) for part in apart(desk, one)], warnings
 
 
 def apart(desk: Desk, structure: Structure) -> list[Structure]:
@@ -73,14 +81,14 @@ def _opens(leg: OrderRecord, position: Position, since: datetime | None) -> bool
     return is_since and order.side.sign * position.qty > 0
 
 
-def one_of(desk: Desk, names: Sequence[str], structure: Structure) -> Structure:
+def one_of(desk: Desk, names: Sequence[str], structure: Structure, what: str) -> Structure:
     """The structure that is meant, where only the underlying was named. Raises NoStructure where
-    that may be one of several."""
+    that may be one of several; `what` is the command that names one."""
     found = apart(desk, structure)
     if len(found) == 1 or any(option_contract(name) is not None for name in names):
         return structure
     each = "; ".join(" ".join(p.symbol for p in one.positions) for one in found)
     error = NoStructure(f"{len(found)} structures of {structure.underlying} are held: {each}")
     error.hint = "Which one is meant is not said. All of their contracts may be named as one."
-    error.next_step = "Name its contracts: execbot option protect SYMBOL SYMBOL --stop PRICE"
+    error.next_step = f"Name its contracts: execbot option {what}"
     raise error

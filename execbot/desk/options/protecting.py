@@ -63,7 +63,8 @@ def protect_structure(
 ) -> StructureExits:
     """Put the levels in force, in the place of those before; `units`: for so many alone. Raises
     NoStructure, BadStructureExits, LevelError, BrokerError."""
-    structure = one_of(desk, names, structure_of(desk, names))
+    what = "protect SYMBOL SYMBOL --stop PRICE"
+    structure = one_of(desk, names, structure_of(desk, names), what)
     if len(structure.positions) > LEGS_MAX:
         raise BadStructureExits(
             f"{len(structure.positions)} contracts of {structure.underlying} are held: "

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from decimal import Decimal
 from math import gcd
 from typing import Any
 
 from msgspec import Struct
 
+from execbot.broker.errors import BrokerError
 from execbot.desk.account import Desk
 from execbot.desk.errors import DeskError
 from execbot.model.account import Position
 from execbot.model.enums import Side
-from execbot.model.numbers import ZERO
+from execbot.model.numbers import ZERO, text
 from execbot.model.options.legs import Leg
 from execbot.model.options.spreads import spread_request
 from execbot.model.options.structure import LEGS_MAX, Holding, max_loss
 from execbot.model.order import OrderRequest
-from execbot.model.symbols import OPTION_MULTIPLIER, option_contract
+from execbot.model.symbols import OPTION_MULTIPLIER, is_option, option_contract
 from execbot.oms.send.orders import held_and_listed
 from execbot.oms.sync.options.pending_events import pending_events
 
@@ -27,6 +29,16 @@ class NoStructure(DeskError):
     kind = "option.no_structure"
     hint = "A structure is two to four contracts of one underlying that are held."
     next_step = "See what is held: execbot option held"
+
+
+class TurnedPrice(DeskError):
+    kind = "option.turned_price"
+    hint = "What is said the wrong way round either pays for what brings money in, or never fills."
+    next_step = "See what it is worth: execbot option held; at any price: --market"
+
+
+WORTH_MIN = Decimal("0.25")
+"""Of what is worth less a close may cost or bring money."""
 
 
 class Structure(Struct, frozen=True):
@@ -97,18 +109,16 @@ class Structure(Struct, frozen=True):
 
 def held(desk: Desk) -> list[Structure]:
     """Every underlying of which contracts are held. What has ended and only waits for its row is
-    not: of such symbols the broker's list tells."""
+    not: of such symbols the broker's list tells. Where the list differs otherwise, the fills since
+    the last look are read first: the broker, or a person, may have closed a leg."""
     groups: dict[str, list[Position]] = {}
     shares: dict[str, Decimal] = {}
-    found, listed = held_and_listed(desk.oms)
-    pending = {} if listed is None else pending_events(desk.journal, listed, desk.now())
-    there = {position.symbol: position for position in listed or ()}
+    found = _believed(desk)
+    if found is None:
+        with suppress(BrokerError):
+            desk.oms.gap_fill()
+        found = _believed(desk, as_it_is=True) or []
     for position in found:
-        if position.symbol in pending:
-            shown = there.get(position.symbol)
-            if shown is None:
-                continue
-            position = shown
         contract = option_contract(position.symbol)
         if contract is None:
             shares[position.symbol] = position.qty
@@ -118,6 +128,27 @@ def held(desk: Desk) -> list[Structure]:
         Structure(root, sorted(found, key=lambda p: p.symbol), shares.get(root, ZERO))
         for root, found in sorted(groups.items())
     ]
+
+
+def _believed(desk: Desk, *, as_it_is: bool = False) -> list[Position] | None:
+    """What is held by books and list; None where they differ in a contract and no row to come
+    explains it, unless it is wanted `as_it_is`."""
+    found, listed = held_and_listed(desk.oms)
+    if listed is None:
+        return list(found)
+    pending = pending_events(desk.journal, listed, desk.now())
+    there = {position.symbol: position for position in listed}
+    believed = []
+    for position in found:
+        shown = there.get(position.symbol)
+        if position.symbol in pending:
+            believed += [shown] if shown is not None else []
+            continue
+        differs = position.qty != (ZERO if shown is None else shown.qty)
+        if differs and is_option(position.symbol) and not as_it_is:
+            return None
+        believed.append(position)
+    return believed
 
 
 def structure_of(desk: Desk, names: Sequence[str]) -> Structure:
@@ -165,8 +196,14 @@ def closing_legs(structure: Structure) -> tuple[Leg, ...]:
 def closing_request(
     structure: Structure, net: Decimal | None, qty: int | None = None, **more: Any
 ) -> OrderRequest:
-    """`net` is signed as in any order of legs: what closing costs. Raises NoStructure."""
+    """`net` is signed as in any order of legs: what closing costs. Raises NoStructure, and
+    TurnedPrice where it pays for what brings money in, or the other way round."""
     legs, units = closing_legs(structure), structure.units
+    worth = structure.worth
+    if net is not None and worth is not None and abs(worth) >= WORTH_MIN and net * worth > 0:
+        does, other = ("brings", "credit") if worth > 0 else ("costs", "debit")
+        words = f"closing {structure.underlying}'s structure {does} about {text(abs(worth))}"
+        raise TurnedPrice(f"{words}: was --{other} meant?")
     if qty is not None and not 0 < qty <= units:
         raise NoStructure(
             f"you hold {units} of {structure.underlying}'s structure; {qty} is "

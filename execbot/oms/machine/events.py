@@ -193,11 +193,13 @@ def leg_events(
     update: TradeUpdate, now: datetime, *, source: EventSource = EventSource.STREAM
 ) -> list[OrderEvent]:
     """Fills of the legs in one frame of a multi-leg option order: each an execution of its own
-    (`legs[]` with `execution_id`, `order_id`, `qty`, `price`, `timestamp`)."""
-    rows = update.raw.get("legs")
+    (`legs[]` with `execution_id`, `order_id`, `qty`, `price`, `timestamp`). What is held of each
+    contract then stands beside them (`position_qtys`)."""
+    rows, held = update.raw.get("legs"), update.raw.get("position_qtys")
     if not update.order.is_spread or not isinstance(rows, list | tuple):
         return []
     names = {leg.id: leg.client_order_id for leg in update.order.legs}
+    quantities: Mapping[str, Any] = held if isinstance(held, Mapping) else {}
     return [
         OrderEvent(
             kind=update.event,
@@ -209,6 +211,7 @@ def leg_events(
             execution_id=str(row["execution_id"]),
             qty=maybe_decimal(row.get("qty")),
             price=maybe_decimal(row.get("price")),
+            position_qty=maybe_decimal(quantities.get(str(row.get("symbol")))),
             raw={"leg": dict(row)},
         )
         for row in rows

@@ -11,7 +11,7 @@ then is, so that what passes is reserved for all processes at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -31,10 +31,11 @@ from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord
 from execbot.market.calendar_cache import table_for
 from execbot.market.sessions import SessionTable
-from execbot.model.account import Asset
+from execbot.model.account import Asset, Position
 from execbot.model.enums import ErrorCategory, Side
 from execbot.model.flags import NO_FLAGS, Flag, Flags
 from execbot.model.numbers import ZERO
+from execbot.model.options.changed import ContractChange
 from execbot.model.order import Order, OrderRequest
 from execbot.model.symbols import symbol_key
 from execbot.oms.place.entry_basis import ENTRY, as_facts, basis_of
@@ -331,10 +332,16 @@ class RiskGate:
             live_allowed=live_allowed,
             look_again=look_again or (lambda: fill_gap(journal, client, now)),
             is_watched=is_watched,
+            changes=self._changes,
             beside=beside,
             kept=kept,
             begun=begun,
         )
+
+    def _changes(self, held: Sequence[Position]) -> Iterable[ContractChange]:
+        from execbot.oms.sync.options.pending_events import pending_changes
+
+        return pending_changes(self.journal, held, self.now())
 
     def check(
         self,

@@ -190,6 +190,9 @@ def price_band(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding
     request = intent.request
     if not is_of_options(request) or request.limit_price is None:
         return None
+    if _is_free(intent, facts):
+        message = "at this credit it can lose nothing, and nobody pays for that: was --debit meant?"
+        return Finding(False, "a price that can fill", f"net {text(request.limit_price)}", message)
     natural = natural_price(legs(intent), facts.options.quotes)
     if natural is None:
         return None
@@ -203,6 +206,17 @@ def price_band(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding
             message += "; this spread brings money in: was --credit meant?"
     limit = f"at most {text(band.quantize(CENT))} through"
     return Finding(net <= natural + band, limit, seen, message)
+
+
+def _is_free(intent: Intent, facts: Facts) -> bool:
+    """A spread that opens, is to bring money in, and pays at every price of the underlying."""
+    request = intent.request
+    if request.limit_price is None or request.limit_price >= 0:
+        return False
+    if not request.spread or not all(leg.opens for leg in request.spread):
+        return False
+    found = option_worth(request, facts)
+    return found is not None and found.loss is not None and found.loss <= 0
 
 
 NATURAL_MIN = Decimal("0.25")

@@ -9,13 +9,18 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from support.contracts import asked, chain, near
 from support.desk import KEY
 from support.signal_trader import SignalTrader, open_trader
 
-from execbot.model.enums import OrderType, Side
+from execbot.model.enums import ErrorCategory, OrderType, Side
+from execbot.model.flags import flags_of
+from execbot.model.options.contract import ContractQuery
+from execbot.model.options.legs import Leg
+from execbot.model.options.spreads import spread_request
 from execbot.model.order import OrderRequest
-from execbot.oms.errors import NotPossible
+from execbot.oms.errors import NotPossible, Refused
 
 D = Decimal
 WIDE = {"max_position_size_pct": D(90), "max_account_exposure_pct": D(95)}
@@ -122,3 +127,41 @@ def test_contracts_that_are_sold_before_their_rows_count_once(
     assert position.realized_pl == pytest.approx(gained)
     if left is not None:
         assert position.cost == pytest.approx(bought.cost / 8 * (8 - qty))
+
+
+def codes_of(trader: SignalTrader, request: OrderRequest) -> dict[str, ErrorCategory]:
+    """The checks that an order fails."""
+    checked = trader.executor.risk.check(request, flags=flags_of(add=True))
+    return {failure.code: failure.category for failure in checked.verdict.failures}
+
+
+@pytest.mark.parametrize("taken_over", [False, True])
+@pytest.mark.parametrize(("new", "old"), [(4, 1), (3, 2)])
+def test_nothing_is_opened_in_contracts_of_a_stock_while_a_change_of_one_is_pending(
+    tmp_path: Path, new: int, old: int, taken_over: bool
+) -> None:
+    """Exits of the old contract follow to the new one with the rows, for all that is held of it
+    then: a leg among it would keep the stop from the broker."""
+    trader, symbol = holding(tmp_path, qty=2)
+    split(trader, new, old, "2026-10-09 09:00")
+    trader.until("2026-10-09 10:00")
+    trader.fill(1)
+    [changed] = trader.desk.positions_there()
+    if taken_over:
+        trader.desk.oms.close(changed, qty=D(1))
+        trader.fill(30)
+    low, high = near(trader.desk), near(trader.desk, steps=1)
+    legs = Leg(low.symbol, Side.BUY, 1, True), Leg(high.symbol, Side.SELL, 1, True)
+    roll = Leg(changed, Side.SELL, 1, False), Leg(high.symbol, Side.BUY, 1, True)
+    one = OrderRequest(low.symbol, Side.BUY, qty=D(1), type=OrderType.LIMIT, limit_price=D(1))
+    for request in (one, spread_request(legs, D(1), D(1)), spread_request(roll, D(1), D(1))):
+        with pytest.raises(Refused, match=f"{symbol} became .*{changed}"):
+            trader.placer.place(request)
+        assert codes_of(trader, request)["position_known"] is ErrorCategory.RETRYABLE
+    other = next(c for c in trader.desk.client.get_contracts(ContractQuery("MSFT")) if c.is_call)
+    assert "position_known" not in codes_of(trader, replace(one, symbol=other.symbol))
+    assert "position_known" not in codes_of(trader, OrderRequest("AAPL", Side.BUY, qty=D(1)))
+    trader.until("2026-10-12 10:00")
+    trader.fill(1)
+    assert trader.desk.oms.reconcile().breaks == ()
+    assert "position_known" not in codes_of(trader, one)

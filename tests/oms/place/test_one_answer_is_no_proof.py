@@ -63,6 +63,20 @@ def test_a_fill_that_nobody_here_has_heard_of_is_read_before_an_entry_is_refused
     assert held is not None and held.qty == 20
 
 
+def test_nothing_is_added_to_a_symbol_that_another_one_seems_to_have_become(tmp_path: Path) -> None:
+    """E-CORP-2: books, plan and exits follow to it; what is bought meanwhile would have others."""
+    trader = trader_with(tmp_path)
+    trader.placer.place(market("AAPL", "10"))
+    trader.fill()
+    trader.desk.call("POST", "/sim/rename", {"symbol": "AAPL", "new_symbol": "MSFT"})
+    assert "position_known" in refusal(trader, "5", "MSFT")
+    checked = trader.executor.risk.check(market("NVDA", "5"))
+    assert "position_known" not in {f.code for f in checked.verdict.failures}
+    assert trader.desk.oms.reconcile().breaks == ()
+    checked = trader.executor.risk.check(market("MSFT", "5"))
+    assert "position_known" not in {f.code for f in checked.verdict.failures}
+
+
 def test_a_signal_is_not_doubled_because_one_read_was_empty(tmp_path: Path) -> None:
     trader = trader_with(tmp_path)
     first = trader.signal("AAPL")

@@ -11,13 +11,17 @@ from decimal import Decimal
 from pathlib import Path
 
 from msgspec.structs import replace
+from support.contracts import natural, vertical
+from support.signal_trader import SignalTrader, open_trader
 from support.world import World
 from watch.options.test_contract_protected import bought, protect
 from watch.options.test_structures_kept import closings, opened, with_spread
 
 from execbot.exits.structures.plan import StructurePlan, UnderlyingStop, save_structure
-from execbot.journal.confirmation import ArrivalBasis, Confirmation
+from execbot.journal.confirmation import ArrivalBasis, Confirmation, ExecutionVerdict
 from execbot.market.calendar_cache import load_table
+from execbot.model.options.spreads import spread_request
+from execbot.model.symbols import is_option
 from execbot.quality.confirmer import Confirmer
 from execbot.watch.core import inputs
 from execbot.watch.core.jobs import Note
@@ -65,6 +69,8 @@ def test_each_leg_of_a_structure_has_the_quote_of_its_decision(tmp_path: Path) -
     for items in found.values():
         assert [is_measured(item) for item in items] == [True, True], items
         assert [finding.kind for item in items for finding in item.findings] == []
+        assert [item.verdict for item in items] == [ExecutionVerdict.CONFIRMED] * 2
+        assert {item.position.source for item in items if item.position} == {"stream"}
 
 
 def test_an_exit_that_watch_decides_has_the_quote_that_watch_saw(tmp_path: Path) -> None:
@@ -102,3 +108,44 @@ def test_what_is_closed_by_hand_is_not_held_up_and_not_measured(tmp_path: Path) 
     world.run(5)
     [_, out] = confirmed(world)[symbol]
     assert (out.client_order_id, out.arrival.unmeasured, out.cost) == ("by-hand", "no_quote", None)
+
+
+def legs_unheard(path: Path, at: str, days: int) -> tuple[SignalTrader, Confirmer]:
+    """A spread that fills while nobody hears the stream: its rows tell of the legs, and nothing of
+    the positions."""
+    sim = {"at": at, "exchange": {"option_risk_close": False}}
+    trader = open_trader(path, sim=sim, max_position_size_pct=D(50), options={"min_days": 0})
+    desk, table = trader.desk, load_table()
+    legs = vertical(desk, days=days)
+    trader.placer.place(spread_request(legs, D(1), natural(desk, legs) + D("0.10")))
+    desk.sleep(60)
+    desk.oms.gap_fill()
+    assert len(desk.positions_there()) == 2
+    confirmer = Confirmer(desk.journal, desk.client, trader.settings, lambda at: table, desk.now)
+    confirmer.take_in(batches=20)
+    return trader, confirmer
+
+
+def verdicts(trader: SignalTrader) -> set[tuple[str, tuple[str, ...]]]:
+    return {(str(c.verdict), c.why_unverified) for c in trader.desk.journal.confirmations()}
+
+
+def test_legs_that_no_frame_told_of_are_confirmed_by_the_brokers_list(tmp_path: Path) -> None:
+    trader, confirmer = legs_unheard(tmp_path, "2026-10-08 10:00", days=8)
+    assert verdicts(trader) == {("unverified", ("position_not_read",))}
+    trader.desk.sleep(5)
+    assert len(confirmer.look_up(6)) == 2
+    assert verdicts(trader) == {("confirmed", ())}
+
+
+def test_a_leg_that_expired_before_it_was_looked_at_is_no_difference(tmp_path: Path) -> None:
+    """The list has it no more, and the row that says why comes the next day."""
+    trader, confirmer = legs_unheard(tmp_path, "2026-10-09 10:00", days=0)
+    trader.until("2026-10-09 18:30")
+    assert not any(map(is_option, trader.desk.positions_there()))
+    confirmer.look_up(6)
+    assert verdicts(trader) == {("unverified", ("position_not_read",))}
+    trader.until("2026-10-10 15:00")
+    assert trader.desk.oms.reconcile().breaks == ()
+    confirmer.look_up(6)
+    assert "differs" not in {verdict for verdict, _ in verdicts(trader)}

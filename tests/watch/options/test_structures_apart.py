@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from support.contracts import asked, chain, natural, near, vertical
 from support.sessions.option_session import Course, settings_of
 from support.sessions.option_world import OptionWorld, open_option_world
@@ -19,7 +20,7 @@ from execbot.desk.errors import NoPlan
 from execbot.desk.exit_words import levels_asked
 from execbot.desk.options import held_apart, protecting, structures
 from execbot.desk.options.protecting import BadStructureExits, Levels
-from execbot.desk.options.structures import NoStructure
+from execbot.desk.options.structures import NoStructure, TurnedPrice
 from execbot.exits.structures.plan import structure_plans
 from execbot.model.enums import OrderType, Side
 from execbot.model.options.legs import Leg
@@ -50,8 +51,7 @@ def spread(world: OptionWorld, legs: tuple[Leg, ...]) -> set[str]:
 
 
 def shown(world: OptionWorld) -> list[set[str]]:
-    account = world.process()
-    found = [p for one in structures.held(account) for p in held_apart.apart(account, one)]
+    found, _ = held_apart.shown(world.process())
     return [{p.symbol for p in one.positions} for one in found]
 
 
@@ -138,3 +138,59 @@ def test_moving_the_stop_of_a_leg_says_whose_exits_it_has(tmp_path: Path) -> Non
         exit_plans.move(account, legs[0], levels_asked("2", []))
     assert error.value.hint == "It has those of its structure: net stop 0.05."
     assert f"execbot option protect {' '.join(legs)}" in error.value.next_step
+
+
+def test_what_is_closed_of_several_structures_is_named(tmp_path: Path) -> None:
+    """A price that was meant for one of them would sell the others too."""
+    world = opened(tmp_path)
+    buy(world, far_call(world))
+    legs = sorted(spread(world, vertical(world.desk)))
+    account = world.process()
+    everything = structures.structure_of(account, ["AAPL"])
+    with pytest.raises(NoStructure, match="2 structures") as refused:
+        held_apart.one_of(account, ["AAPL"], everything, "close SYMBOL SYMBOL")
+    assert refused.value.next_step == "Name its contracts: execbot option close SYMBOL SYMBOL"
+    named = structures.structure_of(account, legs)
+    assert held_apart.one_of(account, legs, named, "close SYMBOL SYMBOL") == named
+
+
+def test_a_close_at_a_price_the_wrong_way_round_is_refused(tmp_path: Path) -> None:
+    world = opened(tmp_path)
+    legs = sorted(spread(world, vertical(world.desk)))
+    bought = structures.structure_of(world.process(), legs)
+    assert bought.worth is not None and bought.worth > D("0.25")
+    with pytest.raises(TurnedPrice, match=r"brings about .*was --credit meant"):
+        structures.closing_request(bought, D("1.10"))
+    sold = replace(bought, positions=[replace(p, qty=-p.qty) for p in bought.positions])
+    with pytest.raises(TurnedPrice, match=r"costs about .*was --debit meant"):
+        structures.closing_request(sold, D("-1.10"))
+    for structure, net in ((bought, D("-1.10")), (sold, D("1.10")), (bought, None)):
+        assert structures.closing_request(structure, net).limit_price == net
+
+
+@pytest.mark.parametrize("asked_first", ["held", "close"])
+def test_a_leg_that_the_broker_closed_while_no_watch_ran_is_not_held(
+    tmp_path: Path, asked_first: str
+) -> None:
+    """On its last day, one leg at a time: what is left is one contract, and no spread to close."""
+    world = open_option_world(
+        tmp_path,
+        settings_of(Course.TO_THE_END),
+        seed=3,
+        at="2026-10-09 10:00",
+        exchange={"option_risk_close": True},
+    )
+    legs = spread(world, vertical(world.desk, days=0))
+    world.kill_watch()
+    last = world.desk.client.latest_trade("AAPL")
+    assert last is not None
+    world.price("AAPL", str(last.price + 6))
+    world.desk.call("POST", "/sim/clock", {"set": "2026-10-09 15:50"})
+    world.desk.venue.advance()
+    [left] = world.desk.positions_there()
+    assert left in legs
+    account = world.process()
+    if asked_first == "held":
+        assert shown(world) == [{left}]
+    with pytest.raises(NoStructure, match=f"only {left} is held"):
+        structures.closing_legs(structures.structure_of(account, ["AAPL"]))

@@ -119,13 +119,14 @@ def held(cli: Cli, csv: CsvFlag = False, columns: ColumnsFlag = None) -> None:
     """
     form = list_form(cli, HELD_COLUMNS, csv=csv, columns=columns)
     with cli.open(need=Need.LOOK) as desk:
-        found = [part for one in structures.held(desk) for part in held_apart.apart(desk, one)]
+        found, warnings = held_apart.shown(desk)
         stand = protecting.kept(desk, found)
         lines = []
         for one, kept, name in zip(found, stand, named(found), strict=True):
             lines += [*structure_lines(one, name), *kept_lines(name, kept)]
         rows = [{**one.to_dict(), **kept.to_dict()} for one, kept in zip(found, stand, strict=True)]
-        cli.show(rows, *form.views(held_rows(rows), structures_table(found), *lines))
+        views = form.views(held_rows(rows), structures_table(found), *lines)
+        cli.show(rows, *views, warnings=warnings)
 
 
 @app.command("close")
@@ -154,7 +155,8 @@ def close(
 ) -> None:
     """Close a structure as one order: no leg is ever left alone.
 
-    One contract that is held alone is closed by `execbot close`.
+    Of several structures of one underlying name the contracts of one, or of all. One contract that
+    is held alone is closed by `execbot close`.
 
     \b
     Examples:
@@ -172,7 +174,8 @@ def close(
     with cli.open(dry_run=dry_run) as desk, known_if_interrupted(desk, None) as sending:
         from execbot.cli.sending import dry_run_order, send_order
 
-        structure = structures.structure_of(desk, wanted)
+        held = structures.structure_of(desk, wanted)
+        structure = held_apart.one_of(desk, wanted, held, "close SYMBOL SYMBOL")
         request = structures.closing_request(structure, net, units, client_order_id=name)
         order = Submit(request, NO_WISHES, NO_FLAGS, True, True, wait)
         if dry_run:
