@@ -25,10 +25,15 @@ from execbot.desk.door.wire import Garbled, read, to_line
 from execbot.journal.errors import JournalError
 from execbot.model.printable import harmless_line
 from execbot.model.timer import boot_seconds
-from execbot.page import models, rows
+from execbot.page import rows
 from execbot.page.board import LiveBoard
 from execbot.page.neighbours import neighbours
 from execbot.page.reads import Asked, Reads, ask_broker, read_quality
+from execbot.schemas.board import (
+    BoardOrder,
+    BoardPosition,
+    BoardSource,
+)
 from execbot.version import __version__
 from execbot.watch.lock import holder_of
 from execbot.watch.show.frames import Frame, Lost, Picture
@@ -175,7 +180,7 @@ class Following:
             events=() if frame.whole else events,
             all_events=events if frame.whole else None,
             beats=frame.shape is not None,
-            source=models.Source(kind="watch", words="", at=None),
+            source=BoardSource(kind="watch", words="", at=None),
             positions_known=True,
             **sections,
         )
@@ -185,15 +190,15 @@ class Following:
         if frame.orders and not frame.whole:
             self.look_soon()  # money has moved, or is bound otherwise
 
-    def _kept(self, name: str, row: models.OrderRow) -> models.OrderRow:
+    def _kept(self, name: str, row: BoardOrder) -> BoardOrder:
         """The order with the moment of its decision, which only the journal knows."""
         before = self._board.orders.get(name)
         return row if before is None else row.model_copy(update={"at": before.at or row.at})
 
     def _positions(
         self, changed: set[str], before: set[str], now: datetime
-    ) -> dict[str, models.PositionRow | None]:
-        picture, found = self._picture, dict[str, models.PositionRow | None]()
+    ) -> dict[str, BoardPosition | None]:
+        picture, found = self._picture, dict[str, BoardPosition | None]()
         by_symbol: dict[str, list[Any]] = {}
         for one in picture.orders.values():
             by_symbol.setdefault(one.order.symbol, []).append(one.order)
@@ -272,7 +277,7 @@ class Following:
             sections["market"] = asked.market
         if asked.queue is not None:
             sections["queue"] = asked.queue
-        positions: dict[str, models.PositionRow | None] = {}
+        positions: dict[str, BoardPosition | None] = {}
         if asked.positions is not None and not self._follows:
             positions = {**dict.fromkeys(self._board.positions), **asked.positions}
             sections["positions_known"] = True
@@ -302,7 +307,7 @@ class Following:
         self._board.change(self._desk.now(), account_line=account)
 
     def _say(self, kind: Any, words: str, **sections: Any) -> None:
-        source = models.Source(kind=kind, words=words)
+        source = BoardSource(kind=kind, words=words)
         self._board.change(self._desk.now(), source=source, beats=True, **sections)
 
 

@@ -22,12 +22,12 @@ from execbot.page.hub import Hub
 from execbot.page.listening import Listener, bound, port_of, serve, until_eof
 from execbot.page.log import open_log
 from execbot.page.metrics.serving import PATH, Metrics
-from execbot.page.models import Board, Source
 from execbot.page.options import Options, check
 from execbot.page.reads import Reads
 from execbot.page.routes import add_routes
 from execbot.page.signals.on_page import SignalEvents
 from execbot.version import __version__
+from execbot.schemas.board import BoardShown, BoardSource
 
 
 def run(
@@ -113,12 +113,12 @@ def page_app(
     return app
 
 
-def _empty(desk: Desk, options: Options) -> Board:
-    return Board(
+def _empty(desk: Desk, options: Options) -> BoardShown:
+    return BoardShown(
         mode=desk.mode.value,
         account=desk.account,
         version=__version__,
         now=desk.now(),
         actions=options.actions,
-        source=Source(kind="journal", words=NO_WATCH),
+        source=BoardSource(kind="journal", words=NO_WATCH),
     )
