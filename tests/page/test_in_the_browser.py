@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from page.conftest import Site
+from support.harness.live_page import number
 from support.waiting import PATIENCE_SECONDS, eventually
 
 MS = PATIENCE_SECONDS * 1000
@@ -46,10 +47,6 @@ def cells(tab: Any, table: str) -> list[dict[str, str]]:
         table,
     )
     return found
-
-
-def number(shown: str) -> Decimal:
-    return Decimal(re.sub(r"[^0-9.+-]", "", shown.split("(")[0]))
 
 
 def differences(site: Site, tab: Any) -> list[Any]:
