@@ -18,6 +18,7 @@ from execbot.charts.model import Chart, Kind
 from execbot.charts.page_parts import SCRIPT, STYLE
 from execbot.charts.scale import digits_of
 from execbot.charts.svg import svg
+from execbot.charts.time_scale import TIME_SCALE
 from execbot.model.times import eastern
 
 NOTICE = (
@@ -124,7 +125,7 @@ def _levels(chart: Chart) -> str:
 def _scripts(chart: Chart, library: str) -> str:
     data = json.dumps(drawn(chart), separators=(",", ":"), ensure_ascii=True)
     data = data.replace("<", "\\u003c")  # nothing inside ends the element
-    return f"<script>{library}</script>\n<script>const DATA={data};\n{SCRIPT}</script>"
+    return f"<script>{library}</script>\n<script>const DATA={data};{TIME_SCALE}{SCRIPT}</script>"
 
 
 def drawn(chart: Chart) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 
 from execbot.charts.library import library
+from execbot.charts.time_scale import TIME_SCALE
 from execbot.page.access import SESSION_SECONDS, Access, cookie_name
 from execbot.page.guard import Caller, answered_failed
 from execbot.page.models import SignIn
@@ -38,6 +39,7 @@ def build_app(access: Access, port: int) -> FastAPI:
 def _files(app: FastAPI) -> None:
     files = {path.name: path for path in STATIC.iterdir() if path.suffix in KINDS}
     script = library().script
+    script = script and script + TIME_SCALE
 
     @app.get("/")
     async def index() -> Response:
@@ -45,7 +47,7 @@ def _files(app: FastAPI) -> None:
 
     @app.get("/static/" + CHARTS)
     async def charts() -> Response:
-        """The library, as it is installed: its digest was checked."""
+        """The library, as it is installed (its digest was checked), and how its days are parted."""
         headers = {"cache-control": "no-cache"}
         return Response(script, 200 if script else 404, headers, KINDS[".js"])
 

@@ -87,7 +87,7 @@ const of = (format, time) => format.format(new Date(time * 1000));
 
 function draw(box, data) {
   const L = window.LightweightCharts;
-  const chart = L.createChart(box, { autoSize: true, layout: { attributionLogo: false, fontFamily: "system-ui,sans-serif" },
+  const chart = L.createChartEx(box, window.newYorkScale(L), { autoSize: true, layout: { attributionLogo: false, fontFamily: "system-ui,sans-serif" },
     localization: { timeFormatter: (time) => of(DAY, time) + (data.daily ? "" : ` ${of(MINUTE, time)} ET`) },
     timeScale: { timeVisible: !data.daily, secondsVisible: false,
       tickMarkFormatter: (time, kind) => (kind < 3 || data.daily ? of(DAY, time).slice(kind < 1 ? 0 : 5) : of(MINUTE, time)) } });
