@@ -36,8 +36,11 @@ DAYS_BACK_MAX = 3660
 
 
 class Level(Strict):
+    """`near`: the scale makes room for it."""
+
     word: str
     kind: str
+    near: bool
     points: list[dict[str, float]]
 
 

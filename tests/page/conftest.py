@@ -59,7 +59,8 @@ def site() -> Iterator[Site]:
 def unwatched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivePage]:
     """The page of a trader in sim mode, who has traded; no watch runs."""
     env = clean_environment(tmp_path_factory.mktemp("page"), EXECBOT_MODE="sim")
-    done(env, "buy", "AAPL", "--qty", "1", "--client-order-id", "first", "--wait", "30")
+    bought = ("buy", "AAPL", "--qty", "1", "--stop-loss", "5%", "--take-profit", "9%")
+    done(env, *bought, "--client-order-id", "first", "--wait", "30")
     with live_page(env, "--page-actions") as running:
         yield running
 

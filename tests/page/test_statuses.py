@@ -45,6 +45,13 @@ def test_what_cannot_be_answered_says_so(
         assert said["ok"] is False and said["words"] and (said["why"] or said["next"])
 
 
+def test_a_chart_tells_stop_and_targets_to_draw_and_as_a_table(unwatched: LivePage) -> None:
+    found = unwatched.json("/api/chart?symbol=aapl")
+    assert [row["what"] for row in found["rows"]] == ["entry"]
+    assert {level["kind"] for level in found["levels"]} == {"stop", "target"}
+    assert {row["what"] for row in found["stands"]} == {level["word"] for level in found["levels"]}
+
+
 def test_what_is_no_http_is_answered_400(unwatched: LivePage) -> None:
     with socket.create_connection(("127.0.0.1", unwatched.port), 30) as line:
         line.sendall(b"GET \x00\x01 nonsense\r\n\r\n")

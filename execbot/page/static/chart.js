@@ -96,7 +96,8 @@ function draw(box, data) {
   bars.setData(data.bars);
   const levels = data.levels.map((level) => {
     const line = chart.addSeries(L.LineSeries, { priceFormat, lineType: 1, lineWidth: 2, lineStyle: level.kind === "stop" ? 2 : 1,
-      priceLineVisible: false, lastValueVisible: false, crosshairMarkerVisible: false });
+      priceLineVisible: false, lastValueVisible: false, crosshairMarkerVisible: false,
+      autoscaleInfoProvider: level.near ? undefined : () => null });
     line.setData(level.points);
     return [level.kind, line];
   });
