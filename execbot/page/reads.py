@@ -133,12 +133,12 @@ def read_fresh(desk: Desk) -> Fresh:
     """Raises JournalError."""
     today = Span.at(desk.now())
     records = desk.journal.orders_of_days(today.start, today.end, with_open=True)
-    confirmed = desk.journal.confirmations(today.start)[-CONFIRMATIONS_KEPT:]
+    confirmed = sorted(desk.journal.confirmations(today.start), key=lambda one: one.made_at)
     events = [rows.audit_event(row) for row in desk.journal.reported(today.start)]
     events = [row for row in events if row.text and row.type not in FOR_REPORTS][-EVENTS_KEPT:]
     return Fresh(
         orders={row.client_order_id: row for row in map(rows.record_row, records)},
-        confirmations=tuple(map(rows.confirmation_row, confirmed)),
+        confirmations=tuple(map(rows.confirmation_row, confirmed[-CONFIRMATIONS_KEPT:])),
         alerts=tuple(row for row in events if row.is_alarm),
         events=tuple(events),
         halt=rows.halt_line(current(desk.journal)),

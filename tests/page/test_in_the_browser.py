@@ -209,6 +209,26 @@ def test_an_action_is_good_once_and_a_wrong_one_says_why(site: Site) -> None:
     site.do("resume", "--reason", "test")
 
 
+def test_an_action_that_nobody_answered_is_not_told_as_not_done(site: Site, tab: Any) -> None:
+    """The server is gone when it is agreed to: it may have begun with it."""
+    tab.click("#halt")
+    tab.wait_for_selector("#agree")
+    port = site.page.port
+    site.page.kill()
+    tab.click("#agree")
+    tab.wait_for_selector("#dialog-title:text('Not known')")
+    assert "Look at orders" in tab.inner_text("#dialog-body")
+    tab.keyboard.press("Escape")
+    tab.click("#halt")
+    tab.wait_for_selector("#dialog-title:text('Not done')")
+    assert "server does not answer" in tab.inner_text("#dialog-body")
+    site.page.address = f"127.0.0.1:{port}"
+    site.page.start()
+    tab.wait_for_selector("#gate:has-text('session has ended')")
+    assert not tab.locator("#dialog").is_visible() and not tab.locator("#session").is_visible()
+    tab.said.clear()  # a browser says on its console that nobody answers
+
+
 def test_markup_and_escapes_in_what_comes_from_outside_are_text(site: Site, tab: Any) -> None:
     bad = '<img src=x onerror="document.title=1"></script><script>document.title=2</script>\x1b[31m'
     site.do("halt", "--reason", bad)
@@ -241,6 +261,19 @@ def test_on_paper_it_is_dark_on_white_and_without_buttons(site: Site, tab: Any) 
     tab.wait_for_selector(":root[data-theme=dark]")
 
 
+IS_IN_SIGHT = """() => document.activeElement.getBoundingClientRect().top >=
+  document.querySelector("#top").getBoundingClientRect().bottom"""
+
+
+def test_sums_of_money_are_told_to_the_cent(site: Site, tab: Any) -> None:
+    shown = tab.evaluate(
+        """async () => { const { money, signedMoney } = await import("/static/format.js");
+        const signed = ["-11.13193375", "-0.001", "2"].map(signedMoney);
+        return [money("8171.0335"), money(null), ...signed]; }"""
+    )
+    assert shown == ["8,171.03", "–", "-11.13", "0.00", "+2.00"]
+
+
 def test_everything_is_reached_by_keyboard(site: Site, tab: Any) -> None:
     tab.keyboard.press("Tab")
     assert tab.evaluate("document.activeElement.className") == "skip"
@@ -254,6 +287,7 @@ def test_everything_is_reached_by_keyboard(site: Site, tab: Any) -> None:
     tab.wait_for_selector("#chart canvas")
     assert tab.evaluate("document.activeElement.id") == "chart-title"
     assert "stop" in tab.inner_text("#chart-body"), "a table says what the canvas shows"
+    assert tab.evaluate(IS_IN_SIGHT), "the head does not cover it"
     tab.keyboard.press("o")
     assert tab.evaluate("document.activeElement.id") == "orders"
     tab.keyboard.press("Tab")

@@ -111,7 +111,8 @@ function draw(box, data) {
       shape: mark.buy ? "arrowUp" : "arrowDown", color: css(mark.entry ? "entry" : "exit") })));
   };
   paint();
-  // The words beside a mark of the last bar have room.
-  chart.timeScale().setVisibleLogicalRange({ from: -1, to: data.bars.length * (1 + 40 / Math.max(box.clientWidth, 300)) + 1 });
+  // The words below the first bar and beside a mark of the last one have room.
+  const perPixel = data.bars.length / Math.max(box.clientWidth, 300);
+  chart.timeScale().setVisibleLogicalRange({ from: -1 - 15 * perPixel, to: data.bars.length + 40 * perPixel + 1 });
   return { chart, paint };
 }

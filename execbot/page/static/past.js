@@ -2,7 +2,7 @@
 
 import { $, el } from "./dom.js";
 import { ask, SignedOut } from "./net.js";
-import { age, brokerNow, day, moment, money, NONE, number, price, signed, tone, words } from "./format.js";
+import { age, brokerNow, day, moment, money, NONE, number, price, signed, signedMoney, tone, words } from "./format.js";
 import { scorecard } from "./lists.js";
 
 let onSignedOut = () => {};
@@ -37,7 +37,7 @@ export const trades = () => fill("trades-body", "/api/trades?days=30", (found) =
   ...warnings(found.warnings),
   table("Trades of the last 30 days", [["Symbol"], ["Side"], ["Opened (ET)", true], ["Closed (ET)", true], ["Held", true], ["Qty", true], ["Entry", true], ["Exit", true], ["Net P&L", true], ["R", true], ["Ended by"], ["Strategy"]],
     found.trades.map((t) => [t.symbol, t.side, moment(t.opened_at), t.closed_at ? moment(t.closed_at) : "open", age(t.held_seconds), number(t.peak_qty), price(t.entry_price), price(t.exit_price),
-      [t.closed_at ? signed(t.net_pl) : NONE, tone(t.closed_at ? t.net_pl : null)], [signed(t.r), tone(t.r)], words(t.reason) || NONE, t.strategy_id ?? NONE]),
+      [t.closed_at ? signedMoney(t.net_pl) : NONE, tone(t.closed_at ? t.net_pl : null)], [signed(t.r), tone(t.r)], words(t.reason) || NONE, t.strategy_id ?? NONE]),
     "No trade in the last 30 days."),
 ]);
 
@@ -50,8 +50,8 @@ const figure = (name, value, mood) => el("div", { class: "figure" }, el("dt", {}
 
 const report = () => fill("report-body", `/api/report?date=${encodeURIComponent($("report-day").value)}`, ({ report: r, warnings: said }) => [
   ...warnings(said),
-  el("dl", { class: "figures" }, figure("Realized P&L", signed(r.realized_pl), tone(r.realized_pl)), figure("Fees", money(r.fees)), figure("Net P&L", signed(r.net_pl), tone(r.net_pl)),
-    figure("Open P&L", signed(r.unrealized_pl), tone(r.unrealized_pl)), figure("Bought", money(r.bought)), figure("Sold", money(r.sold)),
+  el("dl", { class: "figures" }, figure("Realized P&L", signedMoney(r.realized_pl), tone(r.realized_pl)), figure("Fees", money(r.fees)), figure("Net P&L", signedMoney(r.net_pl), tone(r.net_pl)),
+    figure("Open P&L", signedMoney(r.unrealized_pl), tone(r.unrealized_pl)), figure("Bought", money(r.bought)), figure("Sold", money(r.sold)),
     figure("Orders", number(r.orders.length)), figure("Fills", number(r.fills.length)), figure("Slippage", r.slippage_bps === null ? NONE : `${signed(r.slippage_bps)} bps`),
     figure("Fill rate", r.fill_rate_pct === null ? NONE : `${number(r.fill_rate_pct)} %`)),
   r.in_doubt.length ? el("p", { class: "bad strong" }, `In doubt: ${r.in_doubt.join(", ")}: execbot reconcile.`) : null,
