@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 
 from execbot.charts.library import library
@@ -31,9 +32,17 @@ def build_app(access: Access, port: int) -> FastAPI:
     """Without FastAPI's own pages: they load scripts from elsewhere."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.add_exception_handler(Exception, answered_failed())
+    app.add_exception_handler(RequestValidationError, _answered_wrong)
     _files(app)
     _signing_in(app, access, port)
     return app
+
+
+async def _answered_wrong(request: Request, error: Exception) -> Response:
+    """Which field is wrong, and how; not what stood there: it may be the token, and no text."""
+    assert isinstance(error, RequestValidationError)
+    told = [{name: one[name] for name in ("loc", "msg", "type")} for one in error.errors()]
+    return JSONResponse({"detail": told}, 422)
 
 
 def _files(app: FastAPI) -> None:

@@ -25,13 +25,20 @@ from support.waiting import eventually
         ("GET", "/api/order?id=nobody", None, 409),
         ("GET", "/api/order", None, 422),
         ("GET", "/api/report?date=yesterday", None, 409),
+        ("GET", "/api/report?date=0001-01-01", None, 409),
+        ("GET", "/api/report?date=9999-12-31", None, 409),
+        ("GET", "/api/report?date=2026-W01", None, 409),
+        ("GET", "/api/report?date=2026-11-20", None, 200),
         ("GET", "/nowhere", None, 404),
         ("GET", "/static/nothing.js", None, 404),
         ("DELETE", "/api/board", None, 405),
         ("POST", "/api/actions/review", {}, 422),
         ("POST", "/api/actions/review", {"kind": "close", "subject": "KO"}, 409),
         ("POST", "/api/actions/agree", {"ticket": "none"}, 409),
+        ("POST", "/api/actions/review", {"kind": "halt", "reason": "\ud800"}, 422),
         ("POST", "/login", {}, 422),
+        ("POST", "/login", {"token": float("nan")}, 422),
+        ("POST", "/login", {"token": "\ud800"}, 422),
     ],
 )
 def test_what_cannot_be_answered_says_so(
@@ -43,6 +50,17 @@ def test_what_cannot_be_answered_says_so(
     if status == 409:
         said = json.loads(text)
         assert said["ok"] is False and said["words"] and (said["why"] or said["next"])
+
+
+def test_what_was_sent_is_not_told_back(unwatched: LivePage) -> None:
+    """A token that is posted as something else than it should be is in no answer and no log."""
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "application/json"):
+        headers = {"Origin": unwatched.url, "Content-Type": kind}
+        for body in ({"token": [unwatched.token]}, [unwatched.token], unwatched.token):
+            status, text, _ = unwatched.ask("/login", body, headers)
+            assert status == 422 and unwatched.token not in text, text
+    [log] = Path(unwatched.env["HOME"]).glob("state/execbot/*/page.log")
+    assert unwatched.token not in log.read_text()
 
 
 def test_a_chart_tells_stop_and_targets_to_draw_and_as_a_table(unwatched: LivePage) -> None:
