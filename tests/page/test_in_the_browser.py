@@ -302,6 +302,20 @@ def test_everything_is_reached_by_keyboard(site: Site, tab: Any) -> None:
     tab.wait_for_selector("#report-body table")
 
 
+CUT = """() => [...document.querySelectorAll("td")].filter((cell) => cell.offsetParent &&
+  !cell.closest(".scroll:not(:has(> table.rows))") && cell.scrollWidth > cell.clientWidth + 1)
+  .map((cell) => `${cell.dataset.name}: ${cell.textContent}`)"""
+
+
+def test_on_a_phone_no_cell_runs_into_the_next_one(site: Site, tab: Any) -> None:
+    tab.set_viewport_size({"width": 360, "height": 800})
+    for key, table in (("2", "#trades-body"), ("3", "#report-body"), ("1", "#orders-body")):
+        tab.keyboard.press(key)
+        tab.wait_for_selector(f"{table} td")
+        assert tab.evaluate(CUT) == [], table
+        assert tab.evaluate("document.documentElement.scrollWidth") <= 360, table
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_three_sizes_hold_together_and_axe_finds_nothing(site: Site, tab: Any, scheme: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe-core here")
