@@ -18,6 +18,8 @@ from execbot.charts.model import Chart, Kind
 from execbot.charts.page_parts import SCRIPT, STYLE
 from execbot.charts.scale import digits_of
 from execbot.charts.svg import svg
+from execbot.charts.time_scale import TIME_SCALE
+from execbot.model.numbers import text
 from execbot.model.times import eastern
 
 NOTICE = (
@@ -95,7 +97,7 @@ def _marks(chart: Chart) -> str:
             f"{eastern(mark.at):%Y-%m-%d %H:%M:%S}",
             mark.word,
             mark.side.value,
-            f"{mark.qty:f}",
+            text(mark.qty),
             f"{mark.paid:f}",
             mark.trade_id,
         )
@@ -124,7 +126,7 @@ def _levels(chart: Chart) -> str:
 def _scripts(chart: Chart, library: str) -> str:
     data = json.dumps(drawn(chart), separators=(",", ":"), ensure_ascii=True)
     data = data.replace("<", "\\u003c")  # nothing inside ends the element
-    return f"<script>{library}</script>\n<script>const DATA={data};\n{SCRIPT}</script>"
+    return f"<script>{library}</script>\n<script>const DATA={data};{TIME_SCALE}{SCRIPT}</script>"
 
 
 def drawn(chart: Chart) -> dict[str, Any]:
@@ -151,7 +153,7 @@ def drawn(chart: Chart) -> dict[str, Any]:
                 "time": times[place(columns, mark.at)],
                 "buy": mark.side == "buy",
                 "entry": mark.opens,
-                "text": f"{mark.side} {mark.qty:f}",
+                "text": f"{mark.side} {text(mark.qty)}",
             }
             for mark in chart.marks
         ],

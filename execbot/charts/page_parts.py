@@ -48,7 +48,7 @@ const clock=options=>new Intl.DateTimeFormat("en-CA",
 const day=clock({year:"numeric",month:"2-digit",day:"2-digit"});
 const minute=clock({hour:"2-digit",minute:"2-digit"});
 const of=(format,time)=>format.format(new Date(time*1000));
-const chart=L.createChart(box,{autoSize:true,
+const chart=L.createChartEx(box,newYorkScale(L),{autoSize:true,
   layout:{attributionLogo:false,fontFamily:"system-ui,sans-serif"},
   localization:{timeFormatter:time=>
     of(day,time)+(DATA.daily?"":" "+of(minute,time)+" ET")},

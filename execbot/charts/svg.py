@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from execbot.charts.axis import merged, moments, place, price_range, runs
 from execbot.charts.model import Chart
 from execbot.charts.scale import digits_of, price_ticks, time_ticks
+from execbot.model.numbers import text
 
 _RIGHT, _BOTTOM, _EDGE = 64, 26, 8
 """Room for the prices, for the times, and at the other two sides."""
@@ -129,7 +130,7 @@ def _marks(chart: Chart, columns: Sequence[datetime], at: _Place) -> list[str]:
     for mark in chart.marks:
         x, y = at.x(place(columns, mark.at)), at.y(mark.price)
         down = 1 if mark.side == "buy" else -1
-        told = f"{mark.word}: {mark.side} {mark.qty:f} at {mark.paid:f}"
+        told = f"{mark.word}: {mark.side} {text(mark.qty)} at {mark.paid:f}"
         found.append(
             f'<path class="{mark.word}" d="M{x:.1f} {y:.1f}l6 {11 * down}h-12z">'
             f"<title>{escape(told)}</title></path>"

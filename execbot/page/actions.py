@@ -65,6 +65,7 @@ class Actions:
         self._journals: dict[Need, Journal] = {}
         self._tickets: OrderedDict[str, tuple[float, Wanted, str]] = OrderedDict()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="page-actions")
+        self._thread.submit(int)  # begun now, it keeps the priority of now
 
     async def review(self, wanted: Wanted) -> Review:
         """What the action would do. Raises ExecbotError where it cannot be done."""

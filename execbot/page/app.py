@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 
 from execbot.charts.library import library
+from execbot.charts.time_scale import TIME_SCALE
 from execbot.page.access import SESSION_SECONDS, Access, cookie_name
 from execbot.page.guard import Caller, answered_failed
 from execbot.page.models import SignIn
@@ -30,14 +32,23 @@ def build_app(access: Access, port: int) -> FastAPI:
     """Without FastAPI's own pages: they load scripts from elsewhere."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.add_exception_handler(Exception, answered_failed())
+    app.add_exception_handler(RequestValidationError, _answered_wrong)
     _files(app)
     _signing_in(app, access, port)
     return app
 
 
+async def _answered_wrong(request: Request, error: Exception) -> Response:
+    """Which field is wrong, and how; not what stood there: it may be the token, and no text."""
+    assert isinstance(error, RequestValidationError)
+    told = [{name: one[name] for name in ("loc", "msg", "type")} for one in error.errors()]
+    return JSONResponse({"detail": told}, 422)
+
+
 def _files(app: FastAPI) -> None:
     files = {path.name: path for path in STATIC.iterdir() if path.suffix in KINDS}
     script = library().script
+    script = script and script + TIME_SCALE
 
     @app.get("/")
     async def index() -> Response:
@@ -45,7 +56,7 @@ def _files(app: FastAPI) -> None:
 
     @app.get("/static/" + CHARTS)
     async def charts() -> Response:
-        """The library, as it is installed: its digest was checked."""
+        """The library, as it is installed (its digest was checked), and how its days are parted."""
         headers = {"cache-control": "no-cache"}
         return Response(script, 200 if script else 404, headers, KINDS[".js"])
 

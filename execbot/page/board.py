@@ -8,14 +8,14 @@ from datetime import datetime
 from typing import Any
 
 from execbot.model.times import eastern
-from execbot.page.models import (
-    AccountLine,
-    Board,
-    Change,
-    EventRow,
-    OrderRow,
-    PositionRow,
-    Snapshot,
+from execbot.schemas.board import (
+    BoardAccount,
+    BoardChange,
+    BoardEvent,
+    BoardOrder,
+    BoardPosition,
+    BoardShown,
+    BoardSnapshot,
 )
 
 EVENTS_KEPT = 200
@@ -26,7 +26,7 @@ ORDERS_KEPT = 500
 class LiveBoard:
     """Calls `publish` with the text of each change. Used by one thread."""
 
-    def __init__(self, board: Board, publish: Callable[[str], None]) -> None:
+    def __init__(self, board: BoardShown, publish: Callable[[str], None]) -> None:
         self._fields: dict[str, Any] = {
             name: getattr(board, name) for name in type(board).model_fields
         }
@@ -35,42 +35,42 @@ class LiveBoard:
         self._publish = publish
         self._seq = 0
         self._text: dict[bool, tuple[int, str]] = {}
-        self._own: deque[EventRow] = deque(maxlen=EVENTS_KEPT)
+        self._own: deque[BoardEvent] = deque(maxlen=EVENTS_KEPT)
 
     @property
-    def positions(self) -> Mapping[str, PositionRow]:
-        found: dict[str, PositionRow] = self._fields["positions"]
+    def positions(self) -> Mapping[str, BoardPosition]:
+        found: dict[str, BoardPosition] = self._fields["positions"]
         return found
 
     @property
-    def account_line(self) -> AccountLine:
-        found: AccountLine = self._fields["account_line"]
+    def account_line(self) -> BoardAccount:
+        found: BoardAccount = self._fields["account_line"]
         return found
 
     @property
-    def orders(self) -> Mapping[str, OrderRow]:
-        found: dict[str, OrderRow] = self._fields["orders"]
+    def orders(self) -> Mapping[str, BoardOrder]:
+        found: dict[str, BoardOrder] = self._fields["orders"]
         return found
 
     def snapshot(self, *, lost: bool = False) -> str:
         """All of it, as text: made once for all who come between two changes."""
         kept = self._text.get(lost)
         if kept is None or kept[0] != self._seq:
-            board = Board.model_construct(**self._fields)
-            text = Snapshot.model_construct(
+            board = BoardShown.model_construct(**self._fields)
+            text = BoardSnapshot.model_construct(
                 type="snapshot", seq=self._seq, lost=lost, board=board
             ).model_dump_json()
             kept = self._text[lost] = (self._seq, text)
         return kept[1]
 
-    def tell(self, row: EventRow) -> None:
+    def tell(self, row: BoardEvent) -> None:
         """Show an event of the page's own, which neither the watch nor the journal knows: it stays
         when they give all of theirs anew."""
         alarms = self._fields["alerts"]
         self._own.append(row)
         self.change(row.at, events=(row,), alerts=(*alarms, row) if row.is_alarm else alarms)
 
-    def _with_own(self, rows: Sequence[EventRow], now: datetime) -> tuple[EventRow, ...]:
+    def _with_own(self, rows: Sequence[BoardEvent], now: datetime) -> tuple[BoardEvent, ...]:
         """The events with the page's own of today, in the order of their times."""
         today = eastern(now).date()
         own = [row for row in self._own if eastern(row.at).date() == today]
@@ -81,10 +81,10 @@ class LiveBoard:
         self,
         now: datetime,
         *,
-        positions: Mapping[str, PositionRow | None] | None = None,
-        orders: Mapping[str, OrderRow | None] | None = None,
-        events: Sequence[EventRow] = (),
-        all_events: Sequence[EventRow] | None = None,
+        positions: Mapping[str, BoardPosition | None] | None = None,
+        orders: Mapping[str, BoardOrder | None] | None = None,
+        events: Sequence[BoardEvent] = (),
+        all_events: Sequence[BoardEvent] | None = None,
         beats: bool = False,
         **sections: Any,
     ) -> None:
@@ -109,7 +109,7 @@ class LiveBoard:
         self._fields["now"] = now
         self._seq += 1
         self._publish(
-            Change(
+            BoardChange(
                 seq=self._seq,
                 now=now,
                 positions=new_positions,
@@ -119,8 +119,8 @@ class LiveBoard:
             ).model_dump_json()
         )
 
-    def _drop_old(self) -> dict[str, OrderRow | None]:
-        orders: dict[str, OrderRow] = self._fields["orders"]
+    def _drop_old(self) -> dict[str, BoardOrder | None]:
+        orders: dict[str, BoardOrder] = self._fields["orders"]
         if len(orders) <= ORDERS_KEPT:
             return {}
         ended = sorted(

@@ -25,10 +25,11 @@ from execbot.desk.door.wire import Garbled, read, to_line
 from execbot.journal.errors import JournalError
 from execbot.model.printable import harmless_line
 from execbot.model.timer import boot_seconds
-from execbot.page import models, rows
+from execbot.page import rows
 from execbot.page.board import LiveBoard
 from execbot.page.neighbours import neighbours
 from execbot.page.reads import Asked, Reads, ask_broker, read_quality
+from execbot.schemas.board import BoardOrder, BoardPosition, BoardSource
 from execbot.version import __version__
 from execbot.watch.lock import holder_of
 from execbot.watch.show.frames import Frame, Lost, Picture
@@ -48,6 +49,10 @@ nothing."""
 
 ACCOUNT_SECONDS = 15.0
 """Four or five requests, of 200 a minute, and only while somebody looks."""
+
+MOVED_SECONDS = 5.0
+"""How soon the account is asked for again while orders move: more often, and a busy hour's looks
+would take the requests that orders need."""
 
 WITHOUT_WATCH_SECONDS = 5.0
 FIRST_LOOK_SECONDS = 10.0
@@ -78,6 +83,7 @@ class Following:
         self._has_asked = asyncio.Event()
         self._journal_trouble = ""
         self._wake = asyncio.Event()
+        self._has_moved = False
         self._wake_journal = asyncio.Event()
 
     def look_soon(self) -> None:
@@ -175,7 +181,7 @@ class Following:
             events=() if frame.whole else events,
             all_events=events if frame.whole else None,
             beats=frame.shape is not None,
-            source=models.Source(kind="watch", words="", at=None),
+            source=BoardSource(kind="watch", words="", at=None),
             positions_known=True,
             **sections,
         )
@@ -183,17 +189,17 @@ class Following:
         if any(one is None for one in frame.orders.values()):
             self._wake_journal.set()  # how it ended is there
         if frame.orders and not frame.whole:
-            self.look_soon()  # money has moved, or is bound otherwise
+            self._has_moved = True  # money has, or it is bound otherwise
 
-    def _kept(self, name: str, row: models.OrderRow) -> models.OrderRow:
+    def _kept(self, name: str, row: BoardOrder) -> BoardOrder:
         """The order with the moment of its decision, which only the journal knows."""
         before = self._board.orders.get(name)
         return row if before is None else row.model_copy(update={"at": before.at or row.at})
 
     def _positions(
         self, changed: set[str], before: set[str], now: datetime
-    ) -> dict[str, models.PositionRow | None]:
-        picture, found = self._picture, dict[str, models.PositionRow | None]()
+    ) -> dict[str, BoardPosition | None]:
+        picture, found = self._picture, dict[str, BoardPosition | None]()
         by_symbol: dict[str, list[Any]] = {}
         for one in picture.orders.values():
             by_symbol.setdefault(one.order.symbol, []).append(one.order)
@@ -243,10 +249,15 @@ class Following:
         """Only while somebody looks: each look costs requests of the account's budget."""
         asked_at = float("-inf")
         while True:
-            every = ACCOUNT_SECONDS if self._follows else WITHOUT_WATCH_SECONDS
-            is_due = time.monotonic() - asked_at >= every or self._wake.is_set()
-            if self._is_watched() and is_due and time.monotonic() - asked_at >= KNOCK_SECONDS:
+            is_due = is_to_be_asked(
+                time.monotonic() - asked_at,
+                follows=self._follows,
+                is_called=self._wake.is_set(),
+                has_moved=self._has_moved,
+            )
+            if self._is_watched() and is_due:
                 self._wake.clear()
+                self._has_moved = False
                 asked_at = time.monotonic()
                 await self._ask()
             with suppress(TimeoutError):
@@ -272,7 +283,7 @@ class Following:
             sections["market"] = asked.market
         if asked.queue is not None:
             sections["queue"] = asked.queue
-        positions: dict[str, models.PositionRow | None] = {}
+        positions: dict[str, BoardPosition | None] = {}
         if asked.positions is not None and not self._follows:
             positions = {**dict.fromkeys(self._board.positions), **asked.positions}
             sections["positions_known"] = True
@@ -302,8 +313,17 @@ class Following:
         self._board.change(self._desk.now(), account_line=account)
 
     def _say(self, kind: Any, words: str, **sections: Any) -> None:
-        source = models.Source(kind=kind, words=words)
+        source = BoardSource(kind=kind, words=words)
         self._board.change(self._desk.now(), source=source, beats=True, **sections)
+
+
+def is_to_be_asked(since: float, *, follows: bool, is_called: bool, has_moved: bool) -> bool:
+    """Whether to ask the broker, so many seconds after the last time. `is_called`: somebody has
+    come, or has done something here; `has_moved`: the watch has told of an order."""
+    every = ACCOUNT_SECONDS if follows else WITHOUT_WATCH_SECONDS
+    if has_moved:
+        every = min(every, MOVED_SECONDS)
+    return since >= (KNOCK_SECONDS if is_called else every)
 
 
 def _is_ours(path: Path) -> bool:

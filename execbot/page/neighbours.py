@@ -10,14 +10,14 @@ from execbot.desk.errors import NoPage
 from execbot.model.printable import harmless_line
 from execbot.model.timer import Timer
 from execbot.page.link import read
-from execbot.page.models import ProfileLine
+from execbot.schemas.board import BoardProfile
 from execbot.watch.heartbeat import YOUNG_SECONDS, heartbeat_of
 from execbot.watch.lock import holder_of
 
 NEIGHBOURS_MAX = 20
 
 
-def neighbours(directory: Path) -> tuple[ProfileLine, ...]:
+def neighbours(directory: Path) -> tuple[BoardProfile, ...]:
     """Those beside `directory` that are watched or have a page; each with its worst state."""
     try:
         beside = sorted(path for path in directory.parent.iterdir() if path != directory)
@@ -27,13 +27,13 @@ def neighbours(directory: Path) -> tuple[ProfileLine, ...]:
     return tuple(line for line in found if line is not None)[:NEIGHBOURS_MAX]
 
 
-def _line(path: Path) -> ProfileLine | None:
+def _line(path: Path) -> BoardProfile | None:
     url = _url(path)
     is_watched = holder_of(path) is not None
     if url is None and not is_watched:
         return None
     state = _state(path) if is_watched else "no watch runs"
-    return ProfileLine(
+    return BoardProfile(
         name=harmless_line(path.name),
         url=url,
         state=harmless_line(state or "watched"),

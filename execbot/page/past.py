@@ -6,7 +6,8 @@ The answers are those of `orders show`, `trades`, `report` and `chart`, in their
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from contextlib import suppress
+from datetime import MAXYEAR, MINYEAR, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from typing import Any
@@ -36,8 +37,11 @@ DAYS_BACK_MAX = 3660
 
 
 class Level(Strict):
+    """`near`: the scale makes room for it."""
+
     word: str
     kind: str
+    near: bool
     points: list[dict[str, float]]
 
 
@@ -102,17 +106,20 @@ def trades(desk: Desk, days: int) -> TradesShown:
 
 def report(desk: Desk, on: str | None) -> ReportShown:
     """Of a day of New York, today without one. Raises BadRequest, BrokerError, JournalError."""
-    day = eastern(desk.now()).date()
-    if on is not None:
-        try:
-            day = date.fromisoformat(on)
-        except ValueError:
-            raise BadRequest(f"{on[:40]!r} is no day", hint="YYYY-MM-DD") from None
-    found = span_report(desk, Span.of(day))
+    found = span_report(desk, Span.of(eastern(desk.now()).date() if on is None else _day(on)))
     body = {**report_json(found), "written": []}
     return ReportShown(
         report=Report.model_validate(plain(body)), warnings=[str(w) for w in found.warnings]
     )
+
+
+def _day(word: str) -> date:
+    """Raises BadRequest, also for days that nobody can reckon with: there is none beside them."""
+    with suppress(ValueError):
+        day = date.fromisoformat(word)
+        if day.isoformat() == word and MINYEAR < day.year < MAXYEAR:
+            return day
+    raise BadRequest(f"{word[:40]!r} is no day", hint="YYYY-MM-DD")
 
 
 def chart(desk: Desk, symbol: str) -> ChartShown:

@@ -25,9 +25,21 @@ from execbot.journal.journal import Journal
 from execbot.market.halts import HALTS_KEY, book_from_json
 from execbot.model.errors import ExecbotError
 from execbot.model.printable import harmless_line
-from execbot.page import models, rows
+from execbot.page import rows
 from execbot.report.span import Span
 from execbot.risk.halting import current
+from execbot.schemas.board import (
+    BoardAccount,
+    BoardConfirmation,
+    BoardEvent,
+    BoardHalt,
+    BoardMarket,
+    BoardOrder,
+    BoardPosition,
+    BoardQuality,
+    BoardQueued,
+    BoardScore,
+)
 from execbot.watch.show.frames import Priced
 
 T = TypeVar("T")
@@ -45,20 +57,20 @@ FOR_REPORTS = ("pace",)
 class Fresh(Struct, frozen=True):
     """What the page has from the journal alone."""
 
-    orders: dict[str, models.OrderRow]
-    confirmations: tuple[models.ConfirmationRow, ...]
-    alerts: tuple[models.EventRow, ...]
-    events: tuple[models.EventRow, ...]
-    halt: models.HaltLine
+    orders: dict[str, BoardOrder]
+    confirmations: tuple[BoardConfirmation, ...]
+    alerts: tuple[BoardEvent, ...]
+    events: tuple[BoardEvent, ...]
+    halt: BoardHalt
 
 
 class Asked(Struct, frozen=True):
     """What the broker says too. `positions` are only there where they were asked for."""
 
-    account: models.AccountLine
-    market: models.MarketLine | None = None
-    queue: tuple[models.QueueRow, ...] | None = None
-    positions: dict[str, models.PositionRow] | None = None
+    account: BoardAccount
+    market: BoardMarket | None = None
+    queue: tuple[BoardQueued, ...] | None = None
+    positions: dict[str, BoardPosition] | None = None
     is_away: bool = False
     """The broker did not answer."""
 
@@ -121,12 +133,12 @@ def read_fresh(desk: Desk) -> Fresh:
     """Raises JournalError."""
     today = Span.at(desk.now())
     records = desk.journal.orders_of_days(today.start, today.end, with_open=True)
-    confirmed = desk.journal.confirmations(today.start)[-CONFIRMATIONS_KEPT:]
+    confirmed = sorted(desk.journal.confirmations(today.start), key=lambda one: one.made_at)
     events = [rows.audit_event(row) for row in desk.journal.reported(today.start)]
     events = [row for row in events if row.text and row.type not in FOR_REPORTS][-EVENTS_KEPT:]
     return Fresh(
         orders={row.client_order_id: row for row in map(rows.record_row, records)},
-        confirmations=tuple(map(rows.confirmation_row, confirmed)),
+        confirmations=tuple(map(rows.confirmation_row, confirmed[-CONFIRMATIONS_KEPT:])),
         alerts=tuple(row for row in events if row.is_alarm),
         events=tuple(events),
         halt=rows.halt_line(current(desk.journal)),
@@ -140,7 +152,7 @@ def ask_broker(desk: Desk, *, with_positions: bool) -> Asked:
         state, views = _state(desk, with_positions=with_positions)
     except (BrokerError, JournalError) as error:
         trouble = harmless_line(error.message)
-        return Asked(models.AccountLine(trouble=trouble), is_away=isinstance(error, BrokerError))
+        return Asked(BoardAccount(trouble=trouble), is_away=isinstance(error, BrokerError))
     halts = [halt.symbol for halt in book_from_json(desk.journal.meta_get(HALTS_KEY)).known(
         state.market.at)]  # fmt: skip
     now = desk.now()
@@ -151,7 +163,7 @@ def ask_broker(desk: Desk, *, with_positions: bool) -> Asked:
 
 def _state(
     desk: Desk, *, with_positions: bool
-) -> tuple[AccountState, dict[str, models.PositionRow] | None]:
+) -> tuple[AccountState, dict[str, BoardPosition] | None]:
     if not with_positions:
         return read_state(desk, desk.client.get_positions()), None
     found = positions(desk, totals=True)
@@ -167,22 +179,22 @@ def _state(
     }
 
 
-def _queue(desk: Desk) -> tuple[models.QueueRow, ...] | None:
+def _queue(desk: Desk) -> tuple[BoardQueued, ...] | None:
     try:
         return tuple(map(rows.queue_row, queue(desk)))
     except (BrokerError, JournalError):
         return None
 
 
-def read_quality(desk: Desk, on: datetime) -> models.Quality:
+def read_quality(desk: Desk, on: datetime) -> BoardQuality:
     """Today's execution quality and scorecard, as `report --daily` has them."""
     try:
         found = span_report(desk, Span.at(on))
     except ExecbotError as error:
-        return models.Quality(trouble=harmless_line(error.message))
+        return BoardQuality(trouble=harmless_line(error.message))
     period = found.period
     cost, success = period.executions.all, period.executions.success
-    return models.Quality(
+    return BoardQuality(
         day=period.span.on,
         sent=success.sent,
         taken=success.taken,
@@ -194,7 +206,7 @@ def read_quality(desk: Desk, on: datetime) -> models.Quality:
         cost_usd=rows.cents(cost.usd),
         measured=cost.measured,
         scorecard=tuple(
-            models.ScoreRow(
+            BoardScore(
                 name=line.name,
                 goal=line.goal,
                 figure=rows.rounded(line.figure),

@@ -18,8 +18,9 @@ from execbot.page import past
 from execbot.page.actions import Actions, failed
 from execbot.page.guard import Caller
 from execbot.page.hub import Hub, Looker
-from execbot.page.models import Agreed, Done, Review, Snapshot, Wanted
+from execbot.page.models import Agreed, Done, Review, Wanted
 from execbot.page.reads import Reads
+from execbot.schemas.board import BoardSnapshot
 from execbot.schemas.orders import OrderHistory
 
 T = TypeVar("T")
@@ -76,7 +77,7 @@ def _live(
 
 
 def _board(app: FastAPI, hub: Hub, until_asked: Callable[[], Awaitable[None]]) -> None:
-    @app.get("/api/board", response_model=Snapshot)
+    @app.get("/api/board", response_model=BoardSnapshot)
     async def board() -> Response:
         """All that is live, for programs that ask from time to time."""
         hub.was_asked()

@@ -17,11 +17,22 @@ from execbot.model.numbers import CENT, text
 from execbot.model.order import Order
 from execbot.model.order_words import describe
 from execbot.model.printable import harmless_line
-from execbot.page import models
-from execbot.page.models import GuardTone
 from execbot.quality.shown import in_words
 from execbot.risk.kill_switch import KillSwitch
 from execbot.risk.options.held import largest_loss_of
+from execbot.schemas.board import (
+    BoardAccount,
+    BoardConfirmation,
+    BoardEvent,
+    BoardHalt,
+    BoardLimit,
+    BoardMarket,
+    BoardOrder,
+    BoardPosition,
+    BoardQueued,
+    BoardWatch,
+    GuardTone,
+)
 from execbot.watch.show.frames import Held, Priced, Shape, Told, Working
 
 GUARDS: dict[Guarded, tuple[str, GuardTone]] = {
@@ -63,7 +74,7 @@ def held_row(
     *,
     differs: bool = False,
     bare_for: timedelta | None = None,
-) -> models.PositionRow:
+) -> BoardPosition:
     """A position as the watch shows it. `bare_for`: how long shares may be without a stop where
     every position is promised one (`exits.every_position`); None where none is."""
     known = Known(
@@ -97,7 +108,7 @@ def position_row(
     opened_at: datetime | None,
     *,
     differs: bool = False,
-) -> models.PositionRow:
+) -> BoardPosition:
     guard, tone = GUARDS[view.guarded or Guarded.NO_PLAN]
     if view.unplanned_stop:
         guard, tone = view.unplanned_stop, "care" if view.is_covered_without_plan else "bad"
@@ -105,7 +116,7 @@ def position_row(
         guard, tone = "entering", "care"
     elif view.missing:
         tone = "bad"
-    return models.PositionRow(
+    return BoardPosition(
         symbol=harmless_line(view.symbol),
         side=view.side.value,
         qty=view.qty,
@@ -142,7 +153,7 @@ def _pl_pct(view: PositionView) -> Decimal | None:
     return _to(view.unrealized_pl * 100 / paid, "0.01") if paid else None
 
 
-def record_row(record: OrderRecord, ends_at: datetime | None = None) -> models.OrderRow:
+def record_row(record: OrderRecord, ends_at: datetime | None = None) -> BoardOrder:
     return order_row(
         Working(
             record.order,
@@ -156,7 +167,7 @@ def record_row(record: OrderRecord, ends_at: datetime | None = None) -> models.O
     )
 
 
-def order_row(working: Working, given_at: datetime | None = None) -> models.OrderRow:
+def order_row(working: Working, given_at: datetime | None = None) -> BoardOrder:
     order = working.order
     changes = (
         order.updated_at,
@@ -166,7 +177,7 @@ def order_row(working: Working, given_at: datetime | None = None) -> models.Orde
         order.failed_at,
     )
     at = given_at or order.submitted_at or order.created_at
-    return models.OrderRow(
+    return BoardOrder(
         id=order.id,
         client_order_id=harmless_line(order.client_order_id),
         symbol=harmless_line(order.symbol),
@@ -194,9 +205,9 @@ def order_row(working: Working, given_at: datetime | None = None) -> models.Orde
     )
 
 
-def event_row(event: Told) -> models.EventRow:
+def event_row(event: Told) -> BoardEvent:
     """What the running `watch` has said, as its door shows it."""
-    return models.EventRow(
+    return BoardEvent(
         number=event.number,
         at=event.at,
         type=event.type,
@@ -207,9 +218,9 @@ def event_row(event: Told) -> models.EventRow:
     )
 
 
-def audit_event(row: AuditRow) -> models.EventRow:
+def audit_event(row: AuditRow) -> BoardEvent:
     """What a `watch` has said, as the journal keeps it."""
-    return models.EventRow(
+    return BoardEvent(
         number=row.seq,
         at=row.at,
         type=row.kind,
@@ -220,8 +231,8 @@ def audit_event(row: AuditRow) -> models.EventRow:
     )
 
 
-def confirmation_row(item: Confirmation) -> models.ConfirmationRow:
-    return models.ConfirmationRow(
+def confirmation_row(item: Confirmation) -> BoardConfirmation:
+    return BoardConfirmation(
         client_order_id=harmless_line(item.client_order_id),
         symbol=harmless_line(item.symbol),
         at=item.made_at,
@@ -231,9 +242,9 @@ def confirmation_row(item: Confirmation) -> models.ConfirmationRow:
     )
 
 
-def queue_row(waiting: Waiting) -> models.QueueRow:
+def queue_row(waiting: Waiting) -> BoardQueued:
     order = waiting.record.order
-    return models.QueueRow(
+    return BoardQueued(
         client_order_id=harmless_line(order.client_order_id),
         symbol=harmless_line(order.symbol),
         words=harmless_line(describe(order)),
@@ -243,8 +254,8 @@ def queue_row(waiting: Waiting) -> models.QueueRow:
     )
 
 
-def account_line(state: AccountState, at: datetime) -> models.AccountLine:
-    return models.AccountLine(
+def account_line(state: AccountState, at: datetime) -> BoardAccount:
+    return BoardAccount(
         equity=cents(state.account.equity) if state.equity_known else None,
         day_pl=cents(state.day.profit),
         day_pl_pct=_to(state.day.profit_pct, "0.01"),
@@ -258,21 +269,21 @@ def account_line(state: AccountState, at: datetime) -> models.AccountLine:
     )
 
 
-def _bar(item: Usage) -> models.Bar:
+def _bar(item: Usage) -> BoardLimit:
     unit = UNITS.get(item.name, "")
     used = _to(item.used, "0.01") if unit else item.used
-    return models.Bar(name=LIMIT_NAMES.get(item.name, item.name), used=used, limit=item.limit,
+    return BoardLimit(name=LIMIT_NAMES.get(item.name, item.name), used=used, limit=item.limit,
                       unit=unit)  # fmt: skip
 
 
-def market_line(now: MarketNow, halts: Iterable[str]) -> models.MarketLine:
+def market_line(now: MarketNow, halts: Iterable[str]) -> BoardMarket:
     moments = [
         (at, word)
         for at, word in ((now.next_open, "opens"), (now.next_close, "closes"))
         if at is not None and at > now.at
     ]
     at, word = min(moments, default=(None, ""))
-    return models.MarketLine(
+    return BoardMarket(
         session=now.session.value,
         is_open=now.is_open,
         never_closes=now.never_closes,
@@ -282,8 +293,8 @@ def market_line(now: MarketNow, halts: Iterable[str]) -> models.MarketLine:
     )
 
 
-def halt_line(switch: KillSwitch) -> models.HaltLine:
-    return models.HaltLine(
+def halt_line(switch: KillSwitch) -> BoardHalt:
+    return BoardHalt(
         stops_entries=switch.stops_entries,
         level=switch.level.value,
         reason=harmless_line(switch.reason),
@@ -291,8 +302,8 @@ def halt_line(switch: KillSwitch) -> models.HaltLine:
     )
 
 
-def watch_line(shape: Shape) -> models.WatchLine:
-    return models.WatchLine(
+def watch_line(shape: Shape) -> BoardWatch:
+    return BoardWatch(
         stream_up=shape.stream_up,
         frame_at=shape.frame_at,
         lag_ms=round(shape.lag_ms, 1),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from fastapi import FastAPI
 
@@ -22,12 +23,15 @@ from execbot.page.hub import Hub
 from execbot.page.listening import Listener, bound, port_of, serve, until_eof
 from execbot.page.log import open_log
 from execbot.page.metrics.serving import PATH, Metrics
-from execbot.page.models import Board, Source
 from execbot.page.options import Options, check
 from execbot.page.reads import Reads
 from execbot.page.routes import add_routes
 from execbot.page.signals.on_page import SignalEvents
+from execbot.schemas.board import BoardShown, BoardSource
 from execbot.version import __version__
+
+NICER = 10
+"""A tenth of the processor's time beside a process that wants all of it."""
 
 
 def run(
@@ -47,6 +51,8 @@ def run(
     token = own or link.new_token()
     reads, hub = Reads(desk), Hub()
     actions = Actions(desk) if options.actions else None
+    if options.signals is None:
+        step_back()
     board = LiveBoard(_empty(desk, options), hub.publish)
     hub.snapshot = lambda lost: board.snapshot(lost=lost)
     following = Following(desk, reads, board, lambda: hub.is_watched)
@@ -69,6 +75,17 @@ def run(
         reads.close()
         if actions is not None:
             actions.close()
+
+
+def step_back() -> None:
+    """Let others go first where the processor is short: the watch protects, this shows.
+
+    On Linux that is about this thread and those it starts from now on: the one that carries actions
+    out, and may hold the journal's lock, is there already. With signals the page trades itself, and
+    must not come last.
+    """
+    with suppress(OSError):
+        os.nice(NICER)
 
 
 def page_listener(
@@ -113,12 +130,12 @@ def page_app(
     return app
 
 
-def _empty(desk: Desk, options: Options) -> Board:
-    return Board(
+def _empty(desk: Desk, options: Options) -> BoardShown:
+    return BoardShown(
         mode=desk.mode.value,
         account=desk.account,
         version=__version__,
         now=desk.now(),
         actions=options.actions,
-        source=Source(kind="journal", words=NO_WATCH),
+        source=BoardSource(kind="journal", words=NO_WATCH),
     )

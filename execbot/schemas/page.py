@@ -106,14 +106,14 @@ def _shape(name: str) -> Json:
 
 @cache
 def _bases() -> dict[str, type]:
-    """By a type's name: the type whose fields it has too, if it is not the bare output."""
+    """By a type's name: the type whose fields it has too, if that has any."""
     found: dict[str, type] = {}
-    todo = [Output]
+    todo: list[type[Output]] = [Output]
     while todo:
         base = todo.pop()
         for kind in base.__subclasses__():
             todo.append(kind)
-            if base is not Output:
+            if base.model_fields:
                 found[kind.__name__] = base
     return found
 

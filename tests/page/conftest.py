@@ -1,5 +1,5 @@
-"""One exchange, one watch and one page with actions for a module; one exchange with the doors for
-signals before it; and one browser."""
+"""One exchange, one watch and one page with actions for a module; one page without a watch; one
+exchange with the doors for signals before it; and one browser."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from page.signals.listening import Doors
 from support.harness.live_page import LivePage, chromium, live_page
-from support.processes import Server, done, exchange
+from support.processes import Server, clean_environment, done, exchange
 from support.watching import Watching
 
 CONFIG = "trading_execution:\n  max_positions: 10\n"
@@ -53,6 +53,16 @@ def site() -> Iterator[Site]:
                     yield Site(server, env, watching, page, home)
             finally:
                 watching.kill()
+
+
+@pytest.fixture(scope="module")
+def unwatched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivePage]:
+    """The page of a trader in sim mode, who has traded; no watch runs."""
+    env = clean_environment(tmp_path_factory.mktemp("page"), EXECBOT_MODE="sim")
+    bought = ("buy", "AAPL", "--qty", "1", "--stop-loss", "5%", "--take-profit", "9%")
+    done(env, *bought, "--client-order-id", "first", "--wait", "30")
+    with live_page(env, "--page-actions") as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ the watch are killed and come back.
 from __future__ import annotations
 
 import random
-import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from support.harness.live_page import LivePage, chromium, live_page
+from support.harness.live_page import LivePage, chromium, live_page, number
 from support.processes import Server, done, exchange
 from support.waiting import PATIENCE_SECONDS, eventually
 from support.watching import Watching
@@ -45,12 +44,6 @@ READ = """() => {
   return { positions: rows("positions"), orders: rows("orders"),
     equity: figure("Equity"), exposure: figure("Exposure") };
 }"""
-
-
-def number(shown: str | None) -> Decimal | None:
-    """The first number of a cell; None for a dash."""
-    found = re.search(r"-?[0-9][0-9,]*(\.[0-9]+)?", shown or "")
-    return None if found is None else Decimal(found[0].replace(",", ""))
 
 
 @dataclass

@@ -4,6 +4,7 @@ that is protected has nothing of the page in it."""
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import ssl
@@ -67,6 +68,32 @@ def test_with_tls_the_cookie_is_for_tls_alone(env: dict[str, str], tmp_path: Pat
             assert "Secure" in reply.headers["set-cookie"]
 
 
+def _niceness(pid: int) -> list[int]:
+    """Of each thread, above our own."""
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sorted(os.getpriority(os.PRIO_PROCESS, int(task.name)) - own for task in tasks)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are named in /proc")
+@pytest.mark.parametrize(
+    ("arguments", "goes_first"),
+    [([], 0), (["--page-actions"], 1), (["--signals", "127.0.0.1:0"], None)],
+)
+def test_what_only_shows_lets_others_go_first(
+    env: dict[str, str], arguments: list[str], goes_first: int | None
+) -> None:
+    """The thread of the actions does not, and nothing of a page that trades by itself."""
+    given = {**env, "EXECBOT_SIGNALS_SECRET": "not-to-be-guessed-at-all"}
+    with live_page(given, *arguments) as page:
+        assert page.process is not None and page.board["mode"] == "sim"
+        found = _niceness(page.process.pid)
+        room = min(10, 19 - os.getpriority(os.PRIO_PROCESS, 0))
+        assert len(found) > 1
+        assert found.count(0) == (len(found) if goes_first is None else goes_first), found
+        assert set(found) <= {0, room}
+
+
 def test_watch_with_a_page_has_nothing_of_it_inside_and_takes_it_along() -> None:
     """The page ends with the watch, also when that is killed."""
     with TemporaryDirectory(prefix="page-", dir="/tmp") as folder:
@@ -87,6 +114,7 @@ def _one_run(home: Path, env: dict[str, str], ending: str) -> None:
         assert told["pid"] != watch.pid
         assert eventually(lambda: "the page runs" in out.read_text())
         assert told["token"] not in out.read_text()
+        assert not any(_niceness(watch.pid)) and all(_niceness(told["pid"]))
     finally:
         if ending == "asked":
             end_watch(watch)

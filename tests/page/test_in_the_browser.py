@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from page.conftest import Site
+from support.harness.live_page import number
 from support.waiting import PATIENCE_SECONDS, eventually
 
 MS = PATIENCE_SECONDS * 1000
@@ -46,10 +47,6 @@ def cells(tab: Any, table: str) -> list[dict[str, str]]:
         table,
     )
     return found
-
-
-def number(shown: str) -> Decimal:
-    return Decimal(re.sub(r"[^0-9.+-]", "", shown.split("(")[0]))
 
 
 def differences(site: Site, tab: Any) -> list[Any]:
@@ -212,6 +209,26 @@ def test_an_action_is_good_once_and_a_wrong_one_says_why(site: Site) -> None:
     site.do("resume", "--reason", "test")
 
 
+def test_an_action_that_nobody_answered_is_not_told_as_not_done(site: Site, tab: Any) -> None:
+    """The server is gone when it is agreed to: it may have begun with it."""
+    tab.click("#halt")
+    tab.wait_for_selector("#agree")
+    port = site.page.port
+    site.page.kill()
+    tab.click("#agree")
+    tab.wait_for_selector("#dialog-title:text('Not known')")
+    assert "Look at orders" in tab.inner_text("#dialog-body")
+    tab.keyboard.press("Escape")
+    tab.click("#halt")
+    tab.wait_for_selector("#dialog-title:text('Not done')")
+    assert "server does not answer" in tab.inner_text("#dialog-body")
+    site.page.address = f"127.0.0.1:{port}"
+    site.page.start()
+    tab.wait_for_selector("#gate:has-text('session has ended')")
+    assert not tab.locator("#dialog").is_visible() and not tab.locator("#session").is_visible()
+    tab.said.clear()  # a browser says on its console that nobody answers
+
+
 def test_markup_and_escapes_in_what_comes_from_outside_are_text(site: Site, tab: Any) -> None:
     bad = '<img src=x onerror="document.title=1"></script><script>document.title=2</script>\x1b[31m'
     site.do("halt", "--reason", bad)
@@ -244,6 +261,19 @@ def test_on_paper_it_is_dark_on_white_and_without_buttons(site: Site, tab: Any) 
     tab.wait_for_selector(":root[data-theme=dark]")
 
 
+IS_IN_SIGHT = """() => document.activeElement.getBoundingClientRect().top >=
+  document.querySelector("#top").getBoundingClientRect().bottom"""
+
+
+def test_sums_of_money_are_told_to_the_cent(site: Site, tab: Any) -> None:
+    shown = tab.evaluate(
+        """async () => { const { money, signedMoney } = await import("/static/format.js");
+        const signed = ["-11.13193375", "-0.001", "2"].map(signedMoney);
+        return [money("8171.0335"), money(null), ...signed]; }"""
+    )
+    assert shown == ["8,171.03", "–", "-11.13", "0.00", "+2.00"]
+
+
 def test_everything_is_reached_by_keyboard(site: Site, tab: Any) -> None:
     tab.keyboard.press("Tab")
     assert tab.evaluate("document.activeElement.className") == "skip"
@@ -257,6 +287,7 @@ def test_everything_is_reached_by_keyboard(site: Site, tab: Any) -> None:
     tab.wait_for_selector("#chart canvas")
     assert tab.evaluate("document.activeElement.id") == "chart-title"
     assert "stop" in tab.inner_text("#chart-body"), "a table says what the canvas shows"
+    assert tab.evaluate(IS_IN_SIGHT), "the head does not cover it"
     tab.keyboard.press("o")
     assert tab.evaluate("document.activeElement.id") == "orders"
     tab.keyboard.press("Tab")
@@ -269,6 +300,20 @@ def test_everything_is_reached_by_keyboard(site: Site, tab: Any) -> None:
     tab.wait_for_selector("#trades-body table")
     tab.keyboard.press("3")
     tab.wait_for_selector("#report-body table")
+
+
+CUT = """() => [...document.querySelectorAll("td")].filter((cell) => cell.offsetParent &&
+  !cell.closest(".scroll:not(:has(> table.rows))") && cell.scrollWidth > cell.clientWidth + 1)
+  .map((cell) => `${cell.dataset.name}: ${cell.textContent}`)"""
+
+
+def test_on_a_phone_no_cell_runs_into_the_next_one(site: Site, tab: Any) -> None:
+    tab.set_viewport_size({"width": 360, "height": 800})
+    for key, table in (("2", "#trades-body"), ("3", "#report-body"), ("1", "#orders-body")):
+        tab.keyboard.press(key)
+        tab.wait_for_selector(f"{table} td")
+        assert tab.evaluate(CUT) == [], table
+        assert tab.evaluate("document.documentElement.scrollWidth") <= 360, table
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -8,37 +8,21 @@ takes and its published answer cannot say.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-import pytest
-from support.harness.live_page import LivePage, live_page
-from support.processes import clean_environment, done
+from support.harness.live_page import LivePage
 from support.waiting import eventually
 
 NEVER_WRITTEN = "what this row says, <b>nobody</b> may read on a screen"
 
 
-@pytest.fixture(scope="module")
-def env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    found = clean_environment(tmp_path_factory.mktemp("page"), EXECBOT_MODE="sim")
-    done(found, "buy", "AAPL", "--qty", "1", "--client-order-id", "first", "--wait", "30")
-    return found
-
-
-@pytest.fixture(scope="module")
-def page(env: dict[str, str]) -> Iterator[LivePage]:
-    with live_page(env) as running:
-        yield running
-
-
-def test_a_row_that_no_answer_can_say_is_a_500_without_a_word_of_it(
-    env: dict[str, str], page: LivePage
-) -> None:
-    [journal] = Path(env["HOME"]).glob("state/execbot/*/journal.db")
-    origin = {"Origin": page.url, "Sec-Fetch-Site": "same-origin"}
-    cookie = page.ask("/login", {"token": page.token}, origin)[2]["set-cookie"].partition(";")[0]
+def test_a_row_that_no_answer_can_say_is_a_500_without_a_word_of_it(unwatched: LivePage) -> None:
+    [journal] = Path(unwatched.env["HOME"]).glob("state/execbot/*/journal.db")
+    origin = {"Origin": unwatched.url, "Sec-Fetch-Site": "same-origin"}
+    cookie = unwatched.ask("/login", {"token": unwatched.token}, origin)[2]["set-cookie"].partition(
+        ";"
+    )[0]
     with closing(sqlite3.connect(journal, isolation_level=None, timeout=30)) as opened:
         opened.execute(
             "INSERT INTO audit (at, kind, subject, rule, facts, result) "
@@ -47,14 +31,14 @@ def test_a_row_that_no_answer_can_say_is_a_500_without_a_word_of_it(
         )
     for headers in (None, {"Cookie": cookie}):
         assert eventually(
-            lambda given=headers: page.ask("/api/order?id=first", None, given)[0] == 500
+            lambda given=headers: unwatched.ask("/api/order?id=first", None, given)[0] == 500
         )
-        _, text, answered = page.ask("/api/order?id=first", None, headers)
+        _, text, answered = unwatched.ask("/api/order?id=first", None, headers)
         assert text == "The page failed at this: see page.log in the account's directory.\n"
         assert answered["content-type"].startswith("text/plain")
         assert answered["content-security-policy"] and answered["cache-control"] == "no-store"
-    assert page.ask("/api/trades")[0] == 200 and page.board["positions"]
+    assert unwatched.ask("/api/trades")[0] == 200 and unwatched.board["positions"]
     log = (journal.parent / "page.log").read_text()
     assert "/api/order failed" in log and "Traceback" in log
-    for secret in (page.token, cookie.partition("=")[2]):
+    for secret in (unwatched.token, cookie.partition("=")[2]):
         assert secret not in log

@@ -16,8 +16,8 @@ from support.processes import execbot
 from support.waiting import eventually
 
 from execbot.exits.rules.view import Coverage, Guarded
-from execbot.page.models import PositionRow
 from execbot.page.rows import held_row
+from execbot.schemas.board import BoardPosition
 from execbot.watch.show.frames import Held
 
 SAID = {
@@ -97,7 +97,7 @@ def test_where_every_position_is_promised_a_stop_one_without_stands_at_the_top()
     """A watch would give it one; until it has, its facts say what is missing."""
     now = datetime(2026, 11, 20, 15, tzinfo=UTC)
 
-    def row(covered: int, seconds: int, promised: bool = True) -> PositionRow:
+    def row(covered: int, seconds: int, promised: bool = True) -> BoardPosition:
         coverage = Coverage(Guarded.NO_PLAN, Decimal(10), Decimal(covered))
         since = now - timedelta(seconds=seconds)
         held = Held("KO", Decimal(10), Decimal(60), Decimal(0), since, False, coverage, None)

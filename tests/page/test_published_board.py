@@ -12,41 +12,12 @@ from typing import Any
 
 import pytest
 from page.conftest import Site
-from pydantic import BaseModel
 from support.schema_judge import complaints
 from support.waiting import PATIENCE_SECONDS, eventually
 from websockets.asyncio.client import connect
 
-from execbot.page import models
-from execbot.schemas import board as published
-
-PAIRS: list[tuple[type[BaseModel], type[BaseModel]]] = [
-    (models.Snapshot, published.BoardSnapshot),
-    (models.Change, published.BoardChange),
-    (models.Board, published.BoardShown),
-    (models.Source, published.BoardSource),
-    (models.Bar, published.BoardLimit),
-    (models.AccountLine, published.BoardAccount),
-    (models.MarketLine, published.BoardMarket),
-    (models.HaltLine, published.BoardHalt),
-    (models.WatchLine, published.BoardWatch),
-    (models.PositionRow, published.BoardPosition),
-    (models.OrderRow, published.BoardOrder),
-    (models.EventRow, published.BoardEvent),
-    (models.ConfirmationRow, published.BoardConfirmation),
-    (models.QueueRow, published.BoardQueued),
-    (models.ScoreRow, published.BoardScore),
-    (models.Quality, published.BoardQuality),
-    (models.ProfileLine, published.BoardProfile),
-]
 LISTS = ("positions", "orders", "events", "confirmations")
 """What must have been there for anything to be proven of it."""
-
-
-@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair[1].__name__)
-def test_each_field_of_the_page_is_published(pair: tuple[type[BaseModel], type[BaseModel]]) -> None:
-    ours, theirs = pair
-    assert list(ours.model_fields) == list(theirs.model_fields)
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from execbot.page.models import EventRow
+from execbot.schemas.board import BoardEvent
 
 WAITING_MAX = 200
 
-Put = Callable[[EventRow], None]
+Put = Callable[[BoardEvent], None]
 
 _VERBS = {
     "signal_taken": "came",
@@ -46,11 +46,11 @@ class SignalEvents:
             await self._come.wait()
 
 
-def row_of(event: dict[str, Any], number: int, at: datetime) -> EventRow:
+def row_of(event: dict[str, Any], number: int, at: datetime) -> BoardEvent:
     """One line of the page's events."""
     kind = str(event["type"])
     is_alarm = kind == "alert"
-    return EventRow(
+    return BoardEvent(
         number=number,
         at=at,
         type="alarm" if is_alarm else "signal",

@@ -27,7 +27,7 @@ async function carryOut(review, button) {
   let done;
   try {
     done = await post("/api/actions/agree", { ticket: review.ticket });
-  } catch (error) { return failed(error); }
+  } catch (error) { return error.status < 500 || error instanceof SignedOut ? failed(error) : unknown(error); }
   open(done.ok ? "Done" : "Not done", told(done));
 }
 
@@ -41,6 +41,12 @@ function told(done) {
 function failed(error) {
   if (error instanceof SignedOut) return onSignedOut();
   open("Not done", told({ ok: false, words: error.message, why: error.why, next: error.next }));
+}
+
+// No answer, or one of a server that failed at it: the broker may have been asked for it.
+function unknown(error) {
+  open("Not known", told({ ok: false, words: "It is not known whether this was done.", why: error.message,
+    next: "Look at orders and positions before you ask for it again." }));
 }
 
 export function moveStop(row) {

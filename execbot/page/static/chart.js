@@ -87,7 +87,7 @@ const of = (format, time) => format.format(new Date(time * 1000));
 
 function draw(box, data) {
   const L = window.LightweightCharts;
-  const chart = L.createChart(box, { autoSize: true, layout: { attributionLogo: false, fontFamily: "system-ui,sans-serif" },
+  const chart = L.createChartEx(box, window.newYorkScale(L), { autoSize: true, layout: { attributionLogo: false, fontFamily: "system-ui,sans-serif" },
     localization: { timeFormatter: (time) => of(DAY, time) + (data.daily ? "" : ` ${of(MINUTE, time)} ET`) },
     timeScale: { timeVisible: !data.daily, secondsVisible: false,
       tickMarkFormatter: (time, kind) => (kind < 3 || data.daily ? of(DAY, time).slice(kind < 1 ? 0 : 5) : of(MINUTE, time)) } });
@@ -96,7 +96,8 @@ function draw(box, data) {
   bars.setData(data.bars);
   const levels = data.levels.map((level) => {
     const line = chart.addSeries(L.LineSeries, { priceFormat, lineType: 1, lineWidth: 2, lineStyle: level.kind === "stop" ? 2 : 1,
-      priceLineVisible: false, lastValueVisible: false, crosshairMarkerVisible: false });
+      priceLineVisible: false, lastValueVisible: false, crosshairMarkerVisible: false,
+      autoscaleInfoProvider: level.near ? undefined : () => null });
     line.setData(level.points);
     return [level.kind, line];
   });
@@ -110,7 +111,8 @@ function draw(box, data) {
       shape: mark.buy ? "arrowUp" : "arrowDown", color: css(mark.entry ? "entry" : "exit") })));
   };
   paint();
-  // The words beside a mark of the last bar have room.
-  chart.timeScale().setVisibleLogicalRange({ from: -1, to: data.bars.length * (1 + 40 / Math.max(box.clientWidth, 300)) + 1 });
+  // The words below the first bar and beside a mark of the last one have room.
+  const perPixel = data.bars.length / Math.max(box.clientWidth, 300);
+  chart.timeScale().setVisibleLogicalRange({ from: -1 - 15 * perPixel, to: data.bars.length + 40 * perPixel + 1 });
   return { chart, paint };
 }

@@ -57,8 +57,10 @@ export function signed(text) {
   return `${Number(text) > 0 ? "+" : ""}${price(text)}`;
 }
 
-// Amounts in USD, with their cents.
-export const money = price;
+// Sums in USD to the cent: fees of coins have eight decimals.
+const cents = (text) => (text === null || text === undefined ? null : (Math.round(Number(text) * 100) / 100).toFixed(2));
+export const money = (text) => price(cents(text));
+export const signedMoney = (text) => signed(cents(text));
 
 export const tone = (text) => (text === null || text === undefined || Number(text) === 0 ? ""
   : Number(text) > 0 ? "good" : "bad");

@@ -2,8 +2,11 @@
 
 export class SignedOut extends Error {}
 
+const answered = (path, options) => fetch(path, { credentials: "same-origin", ...options })
+  .catch(() => { throw new Error("The page's server does not answer."); });
+
 export async function ask(path, options = {}) {
-  const reply = await fetch(path, { credentials: "same-origin", cache: "no-store", ...options });
+  const reply = await answered(path, { cache: "no-store", ...options });
   if (reply.status === 401) throw new SignedOut("signed out");
   const kind = reply.headers.get("content-type") || "";
   const body = kind.startsWith("application/json") ? await reply.json() : { words: (await reply.text()).trim() };

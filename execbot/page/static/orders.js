@@ -47,6 +47,7 @@ function buttons(row, td) {
       on: { click: () => act({ kind: "cancel", subject: td.wanted.client_order_id }) } }, "Cancel")));
   }
   td.firstChild.hidden = !row.is_open;
+  td.toggleAttribute("data-none", !row.is_open);
 }
 
 export function start(first, signedOut) {

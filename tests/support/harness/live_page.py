@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -118,3 +120,9 @@ def chromium(*arguments: str) -> Iterator[Any]:
             yield browser
         finally:
             browser.close()
+
+
+def number(shown: str | None) -> Decimal | None:
+    """The first number of a cell; None for a dash."""
+    found = re.search(r"-?[0-9][0-9,]*(\.[0-9]+)?", shown or "")
+    return None if found is None else Decimal(found[0].replace(",", ""))
