@@ -86,6 +86,7 @@ class Session(Disturbed):
         self.outages = Outages(self.world, seeded(f"outages-{self.seed}"))
         self.spoiler = random.Random(f"spoilt-{self.seed}")
         self.silencer = random.Random(f"unreported-{self.seed}")
+        self.second = random.Random(f"second-{self.seed}")
 
     @property
     def side(self) -> Side:
@@ -108,6 +109,8 @@ class Session(Disturbed):
             self.spoil()
         if self.silencer.random() < 0.002:
             self.lies.unreported(self.silencer)
+        if self.second.random() < 0.02 and self.world.locked_at is None:
+            self.enter_beside()
 
     def move_price(self) -> None:
         if self.rng.random() < 0.25:
@@ -129,6 +132,18 @@ class Session(Disturbed):
             qty, along = str(self.rng.randint(1, 25)), limit is None
             more = {"limit": limit, "stop_goes_along": along, "side": self.side}
             self.world.trader.buy(qty, *self._exits(), **more)
+        except (BrokerError, OmsError, LevelError):
+            self.trouble.add("entry failed")
+
+    def enter_beside(self) -> None:
+        """A second entry that waits, with exits of its own, while the first one waits as well."""
+        if self.world.witness.held() != 0 or self.entries >= 4 or not self._is_open():
+            return
+        self.entries += 1
+        limit = str(self.price - D(self.second.choice(("0.10", "0.30"))) * self.world.sign)
+        try:
+            qty, stop = str(self.second.randint(1, 9)), stop_at(self.second.choice(("1%", "3%")))
+            self.world.trader.buy(qty, stop, limit=limit, stop_goes_along=True, side=self.side)
         except (BrokerError, OmsError, LevelError):
             self.trouble.add("entry failed")
 
