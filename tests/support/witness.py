@@ -106,6 +106,12 @@ class Witness:
                 total += order.leaves
         return total
 
+    def armed_stops(self) -> list[Any]:
+        """The exchange's own objects of the stops that protect now."""
+        live = self.account.live.values()
+        exits = [order for order in live if order.is_stop and self.closes(order)]
+        return [order for order in exits if _is_armed(self.account, order)]
+
     def longest_uncovered(self, symbol: str = "AAPL") -> float:
         """The longest time in seconds that shares had no stop although one was promised."""
         return self._longest_uncovered.get(symbol, 0.0)

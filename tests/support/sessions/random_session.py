@@ -95,6 +95,7 @@ class Session(Disturbed):
         self.spoiler = random.Random(f"spoilt-{self.seed}")
         self.silencer = random.Random(f"unreported-{self.seed}")
         self.closer = random.Random(f"closes-{self.seed}")
+        self.second = random.Random(f"second-{self.seed}")
 
     @property
     def sign(self) -> int:
@@ -129,6 +130,8 @@ class Session(Disturbed):
             self.lies.unreported(self.silencer)
         if self.closer.random() < 0.005 and not is_locked:
             self.close()
+        if self.second.random() < 0.02 and not is_locked:
+            self.enter_beside()
 
     def move_price(self) -> None:
         if self.rng.random() < 0.25:
@@ -149,6 +152,18 @@ class Session(Disturbed):
             qty, along = str(self.rng.randint(1, 25) + self.bit), limit is None and not self.bit
             exits, side = self._exits(), self.side
             self.world.trader.buy(qty, *exits, side=side, limit=limit, stop_goes_along=along)
+        except (BrokerError, OmsError, LevelError):
+            self.trouble.add("entry failed")
+
+    def enter_beside(self) -> None:
+        """A second entry that waits, with exits of its own, while the first one waits as well."""
+        if self.held() != 0 or self.entries >= 4 or not self._is_open():
+            return
+        self.entries += 1
+        limit = str(self.price - self.sign * D(self.second.choice(("0.10", "0.30"))))
+        try:
+            qty, stop = str(self.second.randint(1, 9)), stop_at(self.second.choice(("1%", "3%")))
+            self.world.trader.buy(qty, stop, side=self.side, limit=limit, stop_goes_along=True)
         except (BrokerError, OmsError, LevelError):
             self.trouble.add("entry failed")
 

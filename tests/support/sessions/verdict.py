@@ -152,10 +152,8 @@ def told_once(world: World, but: Container[str] = ()) -> list[str]:
 
 
 def _stops_elsewhere(session: Session, plan: ExitPlan) -> list[str]:
-    """At rest each stop stands where the plan says."""
-    live = session.world.witness.account.live.values()
-    closes = session.world.witness.closes
-    stops = {o.stop_price for o in live if o.type == "stop" and closes(o)}
+    """At rest each stop stands where the plan says; that of an entry that waits, where its own."""
+    stops = {o.stop_price for o in session.world.witness.armed_stops() if o.type == "stop"}
     if stops - {plan.stop.price}:
         return [f"stops at {stops}, the plan says {plan.stop.price}"]
     return []
