@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from execbot.desk.sent import Sent
     from execbot.journal.records import OrderRecord
     from execbot.model.order import OrderRequest
-    from execbot.oms.place.risk_gate import Checked
-    from execbot.oms.results import Gate
 
 __all__ = ["ReplaceRequest", "abandon", "replace", "retry"]
 
@@ -37,26 +35,20 @@ def replace(
     must. Raises Refused, NotPossible, UnknownOrder, AmbiguousId, InDoubt, BrokerError,
     NotConfirmed.
     """
-    judged: list[Checked] = []
 
-    def judge(old: OrderRecord, wanted: OrderRequest) -> Gate | None:
+    from execbot.oms.place.replacing import replace_checked
+
+    def agree(old: OrderRecord, wanted: OrderRequest) -> None:
         position = desk.journal.position(old.symbol)
         more = what_risks_more(old, wanted, position.qty if position is not None else ZERO)
         if more:
             confirm(desk, Act.SEND, f"{describe(wanted)} ({more})", consent)
-        checked = desk.risk.check_replacement(old, wanted)
-        if checked is None:
-            return None
-        judged.append(checked)
-        return checked.gate
 
     try:
         with reading_at(RequestPriority.PROTECT):  # it may be a stop
             identifier = newest(desk, full_id(desk, word))
-        return desk.oms.replace(identifier, change, judge=judge)
+        return replace_checked(desk.placer, identifier, change, agree)
     except Refused as error:
-        for checked in judged:
-            desk.placer.tell_if_tripped(checked)
         _without_dry_run(error)
         raise
 

@@ -1,11 +1,13 @@
 """Goal: a changed entry passes the checks in the place of the order before it; exits are free.
 
-Method: the command's own way (`check_replacement` as the judge) against the built-in exchange, and
-the exchange's record of what was changed.
+Method: the command's own way against the built-in exchange, and the exchange's record of what was
+changed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,8 @@ from execbot.journal.records import OrderRecord
 from execbot.model.enums import OrderStatus, OrderType, Side, TimeInForce
 from execbot.model.order import OrderRequest
 from execbot.oms.errors import Refused
-from execbot.oms.results import Gate
+from execbot.oms.place.replacing import replace_checked
+from execbot.oms.place.risk_gate import Checked
 from execbot.risk import halting
 from execbot.risk.kill_switch import Level
 
@@ -28,13 +31,7 @@ D = Decimal
 
 
 def change(trader: SignalTrader, name: str, **wanted: Any) -> OrderRecord:
-    desk = trader.executor.risk
-
-    def judge(old: OrderRecord, request: OrderRequest) -> Gate | None:
-        checked = desk.check_replacement(old, request)
-        return None if checked is None else checked.gate
-
-    return trader.desk.oms.replace(name, ReplaceRequest(**wanted), judge=judge)
+    return replace_checked(trader.placer, name, ReplaceRequest(**wanted))
 
 
 def resting(trader: SignalTrader, qty: str = "10", price: str = "240.00", **more: Any) -> str:
@@ -94,6 +91,51 @@ def test_old_order_does_not_count_beside_the_one_that_takes_its_place(tmp_path: 
     back = change(trader, new.client_order_id, limit_price=D("240.00"))
     trader.fill(1)
     assert trader.desk.oms.record(back.client_order_id).status is OrderStatus.NEW
+
+
+@contextmanager
+def other_is_faster(trader: SignalTrader, *sides: Side) -> Iterator[list[str]]:
+    """Another process trades MSFT after each look at the account, before the intent's transaction;
+    the words are those looks."""
+    risk, looks = trader.placer.risk, list[str]()
+    look = risk.check_replacement
+
+    def looked(old: OrderRecord, request: OrderRequest) -> Checked | None:
+        found = look(old, request)
+        looks.append(request.client_order_id)
+        for side in sides if len(looks) == 1 else ():
+            trader.desk.oms.submit(market("MSFT", "10", side=side))
+            trader.fill()
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(risk, "check_replacement", looked)
+        yield looks
+
+
+def test_nobody_is_refused_a_change_for_an_order_that_ended_meanwhile(tmp_path: Path) -> None:
+    trader = open_trader(tmp_path, max_positions=1)
+    name = resting(trader)
+    agreed: list[str] = []
+    with other_is_faster(trader, Side.BUY, Side.SELL) as looks:
+        wanted = ReplaceRequest(limit_price=D("239.00"))
+        new = replace_checked(
+            trader.placer, name, wanted, lambda old, _: agreed.append(old.client_order_id)
+        )
+    trader.fill(1)
+    assert trader.desk.oms.record(new.client_order_id).order.is_working
+    assert (len(looks), agreed) == (2, [name])
+    orders = [o.client_order_id for o in trader.desk.journal.orders() if o.symbol == "AAPL"]
+    assert sorted(orders) == sorted((name, new.client_order_id))
+
+
+def test_what_the_other_one_still_holds_counts_against_a_change(tmp_path: Path) -> None:
+    trader = open_trader(tmp_path, max_positions=1)
+    name = resting(trader)
+    with other_is_faster(trader, Side.BUY), pytest.raises(Refused) as caught:
+        change(trader, name, limit_price=D("239.00"))
+    assert caught.value.kind == "risk.max_positions"
+    assert trader.desk.oms.record(name).order.is_working
 
 
 def test_partly_filled_entry_is_judged_whole_and_its_fill_is_no_position_of_another(
