@@ -111,7 +111,7 @@ class Attempts:
         checked.lifting(before.lifts)
         checked.on_pass = None if before.did_pass else before.on_pass
         checked.entry_price, checked.shortfall = before.entry_price, before.shortfall
-        checked.aside = before.aside
+        checked.aside, checked.joins = before.aside, before.joins
         return checked
 
     def _submit(

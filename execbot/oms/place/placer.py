@@ -15,7 +15,6 @@ from msgspec.structs import replace
 
 from execbot.alerts import Alerter
 from execbot.broker.errors import BrokerError
-from execbot.exits.plan.wishes import NO_WISHES
 from execbot.exits.structures.plan import end_structures
 from execbot.journal.records import OrderRecord, Role
 from execbot.model.account import Asset
@@ -27,6 +26,7 @@ from execbot.model.symbols import is_option
 from execbot.oms.errors import FlagNotAllowed, OmsError, WouldRest
 from execbot.oms.place.attempts import Attempts, Resize
 from execbot.oms.place.entry_plans import (
+    NO_EXITS,
     PricedEntry,
     check_same_exits,
     entry_failed,
@@ -92,7 +92,7 @@ class Placer(Attempts):
     def prepare(
         self,
         request: OrderRequest,
-        asked: ExitsAsked | None = None,
+        asked: ExitsAsked = NO_EXITS,
         *,
         asset: Asset | None = None,
         flags: Flags = NO_FLAGS,
@@ -116,18 +116,18 @@ class Placer(Attempts):
         if risk is not None and known is not None:
             request = replace(request, qty=known.order.qty)
         elif risk is not None:
-            wishes = NO_WISHES if asked is None else asked.wishes
             levels, settings = self.risk.reader.levels, self.risk.settings
-            sized = sized_by_risk(request, wishes, risk, facts, levels, settings)
+            sized = sized_by_risk(request, asked.wishes, risk, facts, levels, settings)
             request = replace(request, qty=sized.qty)
         entry, given = PricedEntry(request), None
         if known is not None:
             check_same_order(known, request)
-            if asked is not None and asked.wishes.has_levels and asked.must_go_along:
+            if asked.wishes.has_levels and asked.must_go_along:
                 self._check_same_exits(known, request, asked)
             given = given_before(self.oms.journal, standing_for(self.oms.journal, known))
             entry = replace(entry, known=known)
-        elif asked is not None and asked.wishes.has_levels:
+        elif asked.wishes.has_levels or facts.counted(request.symbol) is not None:
+            # What is held may have a plan, which an addition without levels joins, too.
             entry = replace(self.planner.priced(request, asked, facts), sized=sized)
         checked = self.risk.judge(entry.request, read, facts, flags | implied)
         return Prepared(entry, checked, flags | implied, given)
@@ -193,6 +193,7 @@ class Placer(Attempts):
         elif joined is not None and why.plan_id is None:
             why = replace(why, plan_id=joined, role=Role.ENTRY)
         # What joins a position was planned for one that is held: it is not judged without it.
+        checked.joins = joined if plan is None else None
         checked.asks_anew = joined is None
         if entry.structure is not None:
             checked.on_pass = _saving_structure(checked.on_pass, entry.structure, self.oms.now())
@@ -294,7 +295,8 @@ class Placer(Attempts):
         if entry.plan is not None:
             checked.on_pass = _saving(checked.on_pass, entry.plan)
         addition = self.addition(request, checked)
-        checked.asks_anew = addition is None and entry.joins is None
+        checked.joins = addition.plan.plan_id if addition is not None else entry.joins
+        checked.asks_anew = checked.joins is None
         record = self.oms.record(request.client_order_id)
         family = family_of(self.oms.journal, record)
         before = made_before(family, record)

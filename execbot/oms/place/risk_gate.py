@@ -25,6 +25,7 @@ from msgspec.structs import replace
 from execbot.broker.port import BrokerClient
 from execbot.config.schema import Mode, TradingSettings
 from execbot.exits.exit_orders import closes, is_meant_to_close
+from execbot.exits.store import plan_of
 from execbot.journal.confirmation import QUOTE_SEEN, QUOTES_SEEN
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord
@@ -59,6 +60,14 @@ by its own intent."""
 if TYPE_CHECKING:
     from execbot.risk.asking.kept_facts import KeptFacts
     from execbot.risk.asking.together import Round
+
+POSITION_GONE = GateVerdict(
+    False,
+    "risk.position_gone",
+    "the position that the order was to add to is gone, and with it the exits of the whole.",
+    hint="Its exit filled, or it was closed, since the order was planned. Nothing was sent.",
+    next_step="Give the order again, with exits of its own: --stop-loss, --take-profit.",
+)
 
 OnPass = Callable[[Journal], None]
 
@@ -99,6 +108,9 @@ class Checked(Struct, eq=False):
     """Why it is smaller than what it was sized by."""
     asks_anew: bool = False
     """Whether the gate raises AskAnew."""
+    joins: str | None = None
+    """The plan of the position that it adds to, which must be there still: it has none of its
+    own."""
 
     @property
     def purpose(self) -> Purpose:
@@ -186,7 +198,8 @@ class Checked(Struct, eq=False):
         risk = self.risk
         self._judge(risk.reader.complete(self.request, self.read))
         now = risk.now()
-        if self.verdict.passed:
+        is_gone = self.joins is not None and self._is_gone(journal)
+        if self.verdict.passed and not is_gone:
             journal.audit(
                 "risk", self.request.client_order_id, "checks", self.audited(), "passed", now
             )
@@ -199,7 +212,18 @@ class Checked(Struct, eq=False):
         if self.asks_anew and risk.has_moved(self.facts):
             raise AskAnew
         self.tripped = halting.trip_if_due(journal, self.verdict, now)
-        return replace(gate_verdict(self.verdict), facts=self.audited())
+        refusal = POSITION_GONE if is_gone else gate_verdict(self.verdict)
+        return replace(refusal, facts=self.audited())
+
+    def _is_gone(self, journal: Journal) -> bool:
+        """Whether the position that it was to join has ended: by the broker's word, by its plan, or
+        by what has filled since the broker was asked."""
+        symbol, sign = self.request.symbol, self.request.side.sign
+        held = self.facts.counted(symbol)
+        if held is None or held.qty * sign <= 0 or plan_of(journal, symbol) is None:
+            return True
+        booked = journal.position(symbol)
+        return self.facts.has_moved and (booked is None or booked.qty * sign <= 0)
 
     def gate_again(self, journal: Journal) -> GateVerdict:
         """Check the switch and the hour as they are now, in the transaction before a re-send."""
