@@ -1,5 +1,6 @@
 """Goal: a command that is killed and given again says what the uninterrupted one says: the same
 order, plan, risk, R, clock and warnings, and of its protection what the exchange's record shows.
+One that was suspended leaves what was given again meanwhile alone.
 
 Method: real processes at one exchange whose clock and prices stand still, an account for each. The
 command kills itself by SIGKILL at a step of its sending (`support/harness/dying.py`) and is given
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import time
@@ -92,6 +94,13 @@ class Account:
         [path] = self.home.rglob("journal.db")
         with closing(sqlite3.connect(path)) as connection, connection:
             connection.execute("UPDATE signals SET updated_at = '2026-10-07T14:29:00.000000Z'")
+
+    def status(self, name: str) -> str:
+        [path] = self.home.rglob("journal.db")
+        with closing(sqlite3.connect(path)) as connection:
+            sql = "SELECT status FROM orders WHERE client_order_id = ?"
+            [(status,)] = connection.execute(sql, (name,)).fetchall()
+        return str(status)
 
     def orders(self) -> dict[str, dict[str, Any]]:
         return {row["client_order_id"]: row for row in self.server.orders(self.home.name)}
@@ -250,3 +259,31 @@ def test_a_signal_that_was_handled_tells_the_risk_that_it_took(
     assert again["reason"] == "signal.repeated"
     for name in ("exits", "risk", "cancel_at", "qty", "order_id"):
         assert again[name] == first[name], name
+
+
+def test_who_was_suspended_leaves_an_id_that_was_given_again_alone(
+    market: tuple[Server, Path],
+) -> None:
+    """Suspended with its intent written, it counts as never sent; the id is given again, and that
+    order is on its way (its process has died there) as the first one wakes."""
+    account = Account(market[0], market[1] / "suspended")
+    line = "submit MSFT --qty 2 --stop-loss 2% --client-order-id mine"
+    argv = [*DYING, "intent_written/stop", *line.split(), "--json"]
+    first = subprocess.Popen(
+        argv, env=account.python, cwd=account.home, text=True, stderr=subprocess.PIPE
+    )
+    try:
+        os.waitid(os.P_PID, first.pid, os.WSTOPPED)
+        time.sleep(QUIET_SECONDS)
+        account.ran("reconcile")
+        assert account.status("mine") == "never_sent"
+        account.killed("before_post", line)
+        assert account.status("mine") == "pending"
+        first.send_signal(signal.SIGCONT)
+        told = json.loads(first.communicate(timeout=PATIENCE_SECONDS)[1])
+    finally:
+        first.kill()
+        first.wait()
+    assert (first.returncode, told["kind"]) == (7, "order.in_doubt")
+    assert account.status("mine") == "pending"
+    assert not account.orders()

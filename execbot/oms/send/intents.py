@@ -23,11 +23,11 @@ from execbot.oms.send.judged import is_denied, judged
 
 class Written(Struct, frozen=True):
     """An intent is durable: since when, in the timer's seconds, what the gate said, and how often
-    the order has left the queue."""
+    the order was on its way by then (`Intents._turns`)."""
 
     began: float
     verdict: GateVerdict | None
-    releases: int = 0
+    turn: int = 1
 
 
 class Intents(Answers):
@@ -44,7 +44,7 @@ class Intents(Answers):
             role = state.record.role
             verdict = judged(ledger, request, gate, {}, self._now())
             written = Written(
-                self._timer.monotonic(), verdict, 1 + self._releases(request.client_order_id)
+                self._timer.monotonic(), verdict, 1 + self._turns(request.client_order_id)
             )
             if not is_denied(verdict):
                 wire = request.to_wire()
@@ -86,6 +86,7 @@ class Intents(Answers):
             verdict = judged(ledger, request, gate, facts, self._now())
             if not is_denied(verdict):
                 began = self._timer.monotonic()
+                turn = 1 if state is None else 1 + self._turns(request.client_order_id)
                 ledger.act(
                     Act.INTENT,
                     request.client_order_id,
@@ -97,7 +98,8 @@ class Intents(Answers):
         if verdict is not None and not verdict.passed:
             raise Refused(verdict, self._record(request.client_order_id))
         self._step("intent_written")
-        return Written(began, verdict)
+        return Written(began, verdict, turn)
 
-    def _releases(self, client_order_id: str) -> int:
-        return len(self._journal.acts_of(client_order_id, (Act.RELEASE,)))
+    def _turns(self, client_order_id: str) -> int:
+        """How often an order was about to be sent: given, given again, and taken from the queue."""
+        return len(self._journal.acts_of(client_order_id, (Act.INTENT, Act.RELEASE)))

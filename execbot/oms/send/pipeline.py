@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -32,7 +32,7 @@ from execbot.oms.errors import InDoubt, Refused, StaleIntent
 from execbot.oms.ledger import recording
 from execbot.oms.machine.table import Act
 from execbot.oms.results import Aside, Gate, GateVerdict
-from execbot.oms.send.intent import did_not_arrive
+from execbot.oms.send.intent import check_same_order, did_not_arrive
 from execbot.oms.send.intents import Intents, Written
 from execbot.oms.send.judged import audit_denial
 from execbot.oms.send.waiting import (
@@ -74,8 +74,8 @@ class _Sending(Struct):
     aside: Aside
     number: int
     waits: bool = False
-    releases: int = 0
-    """How often it had left the queue when this process took it."""
+    turn: int = 1
+    """How often the order was on its way by this intent (`Intents._turns`)."""
     sends: int = 0
     doubtful: bool = False
     may_be_there: bool = False
@@ -170,9 +170,9 @@ class SubmitPipeline(Intents):
             verdict.aside if verdict is not None else nullcontext,
             self._kept_back.number(),
             waits=waits,
-            releases=written.releases,
+            turn=written.turn,
         )
-        if self._is_late(sending) and self._was_released_again(sending):
+        if self._is_late(sending) and self._was_given_again(sending):
             return self._settled_elsewhere(sending)
         self._refuse_stale(sending)
         try:
@@ -228,7 +228,7 @@ class SubmitPipeline(Intents):
             self._step("after_post")
             if error.kind == HELD_UP and not sending.doubtful:
                 sending.may_be_there = False
-                if self._was_released_again(sending):
+                if self._was_given_again(sending):
                     return self._settled_elsewhere(sending)
                 raise self._stale(sending) from error
             sending.doubtful = sending.may_be_there = sending.doubtful or error.in_doubt
@@ -269,8 +269,11 @@ class SubmitPipeline(Intents):
             raise StaleIntent(f"the order was {note}", record=record)
         if record.status is OrderStatus.QUEUED:
             raise StaleIntent("the order was held up, and waits again", record=record)
-        is_others = self._was_released_again(sending) or not record.order_id
-        return replace(record, already=sending.unsent is Act.REQUEUE and is_others)
+        if self._was_given_again(sending):
+            if sending.unsent is not Act.REQUEUE:  # who releases an order sizes it anew
+                check_same_order(record, sending.request)
+            return replace(record, already=True)
+        return replace(record, already=sending.unsent is Act.REQUEUE and not record.order_id)
 
     def _refuse_stale(self, sending: _Sending) -> None:
         """Between the intent and the POST lie microseconds, unless the process was suspended."""
@@ -289,9 +292,8 @@ class SubmitPipeline(Intents):
         client_order_id = sending.request.client_order_id
         age = self._timer.monotonic() - sending.acted
         note = f"held up for {age:.0f} s before sending: not sent"
-        is_back = self._record(client_order_id).status is OrderStatus.QUEUED
-        if not is_back and not self._was_released_again(sending):
-            self._act(sending.unsent, client_order_id, note=note)
+        if self._record(client_order_id).status is not OrderStatus.QUEUED:
+            self._end(sending, sending.unsent, note=note)
         return StaleIntent(f"the order was {note}", record=self._record(client_order_id))
 
     def _claim(self, sending: _Sending) -> bool:
@@ -305,7 +307,7 @@ class SubmitPipeline(Intents):
             state = ledger.state(client_order_id)
             if state is None or state.record.status not in UNSETTLED_STATUSES:
                 return False
-            if self._was_released_again(sending):
+            if self._was_given_again(sending):
                 return False
             verdict = again(self._journal) if again is not None else GateVerdict(True)
             if verdict.passed:
@@ -328,19 +330,30 @@ class SubmitPipeline(Intents):
             record=record,
         )
 
-    def _was_released_again(self, sending: _Sending) -> bool:
-        """Whether another process has put it back into the queue, as this one was held up, and has
-        taken it from there: the order is on its way as that one judged it."""
-        return bool(sending.releases) and sending.releases != self._releases(
-            sending.request.client_order_id
-        )
+    def _was_given_again(self, sending: _Sending) -> bool:
+        """Whether another process has taken the order meanwhile, as this one was held up: from the
+        queue, or given under its id again once it counted as never sent. It is on its way as that
+        one judged it."""
+        return sending.turn != self._turns(sending.request.client_order_id)
+
+    def _end(self, sending: _Sending, act: Act, **details: Any) -> bool:
+        """Write what became of the order; False, and nothing, where it is another process's."""
+        with recording(self._journal) as ledger:
+            if self._was_given_again(sending):
+                return False
+            mark = self._timer.mark().to_json() if act is Act.DOUBT else None
+            name = sending.request.client_order_id
+            ledger.act(act, name, self._now(), mark=mark, **details)
+        self._publish(ledger.changes)
+        return True
 
     def _after_failure(self, sending: _Sending, error: BrokerError) -> OrderRecord | None:
         """Record the doubt and look the order up; the record if the broker has it."""
         client_order_id = sending.request.client_order_id
         if not sending.doubtful:
             return None
-        self._act(Act.DOUBT, client_order_id, note=error.message)
+        if not self._end(sending, Act.DOUBT, note=error.message):
+            return self._settled_elsewhere(sending)
         self._step("in_doubt")
         found = self._find(client_order_id)
         return None if found is None else self._accept_found(client_order_id, found)
@@ -356,7 +369,8 @@ class SubmitPipeline(Intents):
                 f"whether the broker has the order is not known: {error.message}", record=record
             ) from error
         if isinstance(error, RateLimited) and (sending.waits or sending.unsent is Act.REQUEUE):
-            self._act(Act.REQUEUE, client_order_id, note=RATE_WAIT, error_kind=error.kind)
+            if not self._end(sending, Act.REQUEUE, note=RATE_WAIT, error_kind=error.kind):
+                return self._settled_elsewhere(sending)
             if sending.waits:
                 return self._record(client_order_id)
             error.client_order_id = client_order_id
@@ -364,7 +378,8 @@ class SubmitPipeline(Intents):
         act = sending.unsent if did_not_arrive(error) else Act.REFUSE
         error.client_order_id = client_order_id
         try:
-            self._act(act, client_order_id, note=error.message, error_kind=error.kind)
+            if not self._end(sending, act, note=error.message, error_kind=error.kind):
+                return self._settled_elsewhere(sending)
         except JournalError as trouble:  # the answer was read, and it stands
             error.noted = {**error.noted, "unrecorded": trouble.message}
         return None

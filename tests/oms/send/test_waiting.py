@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from support.desk import KEY, Desk, VenueTransport, limit, market
+from support.harness.killed import Killed
 from support.signal_trader import open_trader
 from support.tries import failed
 
@@ -33,7 +34,8 @@ from execbot.journal.records import Role
 from execbot.model.enums import OrderStatus, OrderType, Side
 from execbot.model.order import Order, OrderRequest
 from execbot.model.timer import Timer
-from execbot.oms.errors import CloseFailed, InDoubt, StaleIntent
+from execbot.oms.errors import ClientIdReused, CloseFailed, InDoubt, StaleIntent
+from execbot.oms.machine.table import Act
 from execbot.oms.send.waiting import (
     ResendWait,
     before_cancel,
@@ -258,6 +260,50 @@ def test_order_that_is_held_up_on_its_way_leaves_in_time_or_not_at_all(
     assert list(desk.orders_there()) == (["mine"] if leaves else [])
     assert bool(transport.settled) is closed_by_others
     assert oms.record("mine").alarm is None
+
+
+@pytest.mark.parametrize("at", ["intent_written", "before_post", "after_post"])
+def test_who_was_held_up_leaves_an_id_that_was_given_again_to_who_gave_it(
+    desk: Desk, at: str
+) -> None:
+    """It counted as never sent meanwhile, and its id was given again: that order is on its way, and
+    no word of this process is about it."""
+
+    def die(step: str) -> None:
+        if step == "before_post":
+            raise Killed
+
+    def held_up(step: str) -> None:
+        if step == at:
+            desk.sleep(60)
+            with Journal.open(desk.path / "journal.db") as journal:
+                other = desk.open_oms(journal, on_step=die)
+                other.settle()
+                assert other.record("mine").status is OrderStatus.NEVER_SENT
+                with pytest.raises(Killed):
+                    other.submit(market(client_order_id="mine"))
+
+    if at == "after_post":
+        body = '{"code": 40010001, "message": "qty must be > 0"}'
+        desk.fault("canned_reply", path="/v2/orders", method="POST", status=422, body=body)
+    slow = desk.open_oms(desk.journal, on_step=held_up)
+    record = slow.submit(market(client_order_id="mine"))
+    assert (record.status, record.already) == (OrderStatus.PENDING, True)
+    assert desk.journal.acts_of("mine", tuple(Act)) == ["intent", "never_sent", "intent"]
+    assert not desk.orders_there()
+
+
+def test_another_order_under_the_id_of_who_was_held_up_is_told_as_such(desk: Desk) -> None:
+    def held_up(step: str) -> None:
+        if step == "intent_written":
+            desk.sleep(60)
+            desk.oms.settle()
+            desk.oms.submit(market(qty="2", client_order_id="mine"))
+
+    with pytest.raises(ClientIdReused):
+        desk.open_oms(desk.journal, on_step=held_up).submit(market(client_order_id="mine"))
+    [there] = desk.orders_there().values()
+    assert there["qty"] == "2"
 
 
 def test_second_send_has_a_deadline_of_its_own(desk: Desk) -> None:

@@ -1,6 +1,7 @@
-"""A command that kills itself at a step of its sending, as a real process:
+"""A command that kills or suspends itself at a step of its sending, as a real process:
 
     python -m support.harness.dying before_post submit AAPL --qty 1 --json
+    python -m support.harness.dying before_post/stop submit AAPL --qty 1 --json
 
 The steps are those that the submit pipeline announces (`on_step` of `oms/send/answers.py`).
 """
@@ -18,11 +19,14 @@ DYING = (sys.executable, "-m", "support.harness.dying")
 
 
 def die_at(step: str) -> None:
-    """SIGKILL for this process at the first `step` that anything in it takes."""
+    """SIGKILL for this process at the first `step` that anything in it takes; `step/stop`: SIGSTOP,
+    once."""
+    step, _, stops = step.partition("/")
+    given = [signal.SIGSTOP if stops else signal.SIGKILL]
 
     def on_step(name: str) -> None:
-        if name == step:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if name == step and given:
+            os.kill(os.getpid(), given.pop())
 
     begun = Answers.__init__
 
