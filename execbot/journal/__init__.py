@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         JournalFull,
         JournalLocked,
         JournalNewer,
+        JournalOlder,
         JournalReadOnly,
         JournalUnavailable,
     )
@@ -39,6 +40,7 @@ _HOME = {
         "JournalFull",
         "JournalLocked",
         "JournalNewer",
+        "JournalOlder",
         "JournalReadOnly",
         "JournalUnavailable",
     ),
@@ -67,6 +69,7 @@ __all__ = [
     "JournalFull",
     "JournalLocked",
     "JournalNewer",
+    "JournalOlder",
     "JournalReadOnly",
     "JournalUnavailable",
     "OrderRecord",

@@ -19,6 +19,7 @@ from execbot.journal.errors import (
     JournalError,
     JournalLocked,
     JournalNewer,
+    JournalOlder,
     JournalReadOnly,
     JournalUnavailable,
 )
@@ -390,6 +391,12 @@ class Connection:
         if version > SCHEMA_VERSION:
             raise JournalNewer(
                 f"the journal has version {version}, this execbot knows {SCHEMA_VERSION}: "
+                f"{self.path}",
+                path=self.path,
+            )
+        if self.read_only and version:
+            raise JournalOlder(
+                f"the journal has version {version}, this execbot works with {SCHEMA_VERSION}: "
                 f"{self.path}",
                 path=self.path,
             )

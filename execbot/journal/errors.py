@@ -6,6 +6,7 @@
     ├── JournalReadOnly      journal.read_only      file or directory cannot be written
     ├── JournalFull          journal.disk_full      no space (or a size limit) for the next write
     ├── JournalNewer         journal.newer_version  written by a later execbot
+    ├── JournalOlder         journal.older_version  written by an earlier one, and only to be read
     ├── JournalUnavailable   journal.unavailable    cannot be opened at all
     └── ArchiveUnusable      journal.archive        a file of a past month is missing
 
@@ -78,6 +79,12 @@ class JournalNewer(JournalError):
     kind = "journal.newer_version"
     hint = "A later version of execbot has written this journal."
     next_step = "Upgrade execbot, or use another state directory."
+
+
+class JournalOlder(JournalError):
+    kind = "journal.older_version"
+    hint = "An earlier version of execbot has written this journal, and here it is only read."
+    next_step = "Run any command on it, `execbot orders` for one: that upgrades it."
 
 
 class JournalUnavailable(JournalError):

@@ -11,6 +11,7 @@
     │   ├── JournalReadOnly            file or directory cannot be written
     │   ├── JournalFull                no space for the next write
     │   ├── JournalNewer               a later execbot has written it
+    │   ├── JournalOlder               an earlier one has, and here it is only read
     │   ├── ArchiveUnusable            a file of archived months is missing or damaged
     │   └── JournalUnavailable         it cannot be opened at all
     ├── BrokerError                    between us and the broker

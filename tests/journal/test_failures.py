@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from journal.rows import record
+from support.harness.earlier import made_earlier
 
 from execbot.journal import (
     Journal,
@@ -23,6 +24,7 @@ from execbot.journal import (
     JournalFull,
     JournalLocked,
     JournalNewer,
+    JournalOlder,
     JournalReadOnly,
     JournalUnavailable,
 )
@@ -67,6 +69,20 @@ def test_a_later_version_is_refused_and_left_alone(path: Path) -> None:
         Journal.open(path)
     with pytest.raises(JournalNewer):
         Journal.open(path, read_only=True)
+
+
+def test_an_earlier_version_that_is_only_read_is_told_as_such_and_the_next_command_upgrades_it(
+    path: Path,
+) -> None:
+    with pytest.raises(JournalUnavailable, match="unable to open"):
+        Journal.open(path, read_only=True)
+    Journal.open(path).close()
+    made_earlier(path, "0006")
+    with pytest.raises(JournalOlder, match="has version 5") as caught:
+        Journal.open(path, read_only=True)
+    assert "upgrades it" in caught.value.next_step
+    Journal.open(path).close()
+    Journal.open(path, read_only=True).close()
 
 
 def test_a_locked_journal_is_retryable(path: Path) -> None:
