@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
@@ -33,6 +33,8 @@ from execbot.config.quiet_hours import QuietHours
 from execbot.journal.errors import JournalError
 from execbot.model.times import show_eastern
 
+T = TypeVar("T")
+
 QUEUE_LENGTH_MAX = 100
 CLOSE_SECONDS = 5.0
 """How long a command waits at its end for alerts on their way."""
@@ -43,6 +45,10 @@ DELIVER_SECONDS = 60.0
 LOOK_SECONDS = 15.0
 """How often a program that goes on looks for alerts to be sent again, other processes' too."""
 
+
+KEYS_MAX = 1000
+"""So many kinds and subjects are remembered; what was told longest ago is forgotten first. The
+times of the others are in the journal."""
 
 RANK = {Severity.INFO: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
 
@@ -130,7 +136,7 @@ class Alerter:
         last = self._last.get(alert.key) or self._last_of_others(alert.key)
         interval = self._policy.min_interval_seconds
         if last is not None and 0 <= (now - last).total_seconds() < interval:
-            self._held_back[alert.key] = self._held_back.get(alert.key, 0) + 1
+            _keep(self._held_back, alert.key, self._held_back.get(alert.key, 0) + 1)
             return False
         held_back = self._held_back.pop(alert.key, 0)
         body = alert.message + (f" ({held_back} more like it before)" if held_back else "")
@@ -142,7 +148,7 @@ class Alerter:
         except queue.Full:
             self.dropped += 1
             return False
-        self._last[alert.key] = now
+        _keep(self._last, alert.key, now)
         with suppress(JournalError):
             self._remember(alert.key, now)
         self._start()
@@ -253,3 +259,11 @@ class Alerter:
             return self._recall(key)
         except JournalError:
             return None
+
+
+def _keep(kept: dict[str, T], key: str, value: T) -> None:
+    """As the newest one."""
+    kept.pop(key, None)
+    kept[key] = value
+    if len(kept) > KEYS_MAX:
+        del kept[next(iter(kept))]

@@ -73,6 +73,14 @@ class EventBook(Packing):
             (listed(client_order_ids),),
         )
 
+    def wishes(self, client_order_ids: Iterable[str]) -> list[EventRecord]:
+        """The intents of these orders, and how they came into the queue, as they were written."""
+        return self._read(
+            event_of,
+            f"{EVENTS} WHERE client_order_id {AMONG} AND kind IN ('intent', 'queue') ORDER BY seq",
+            (listed(client_order_ids),),
+        )
+
     def has_note(self, client_order_id: str, note: str) -> bool:
         """Has this very remark been recorded for the order before?"""
         sql = "SELECT 1 FROM order_events WHERE client_order_id = ? AND note = ? LIMIT 1"

@@ -23,6 +23,7 @@ from execbot.alerts import (
     apprise_sender,
     urls_of,
 )
+from execbot.alerts import alerter as alerts
 
 T0 = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 TAKEN = Delivery(1)
@@ -57,6 +58,24 @@ def test_repeated_alert_is_held_back_and_counted() -> None:
         ("execbot: halted AAPL", "other subject"),
         ("execbot: halted account", "later (3 more like it before)"),
     ]
+
+
+def test_of_many_subjects_the_newest_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A `watch` runs for months, and each order is a subject of its own."""
+    monkeypatch.setattr(alerts, "KEYS_MAX", 3)
+    shared: dict[str, datetime] = {}
+    clock = Clock()
+    alerter = Alerter(lambda t, m: TAKEN, min_interval_seconds=60, now=clock,
+                      recall=shared.get, remember=shared.__setitem__)  # fmt: skip
+    for name in "abcde":
+        clock.step(1)
+        assert alerter.alert(Alert("rejected", "first", name))
+    for name in "abcde":
+        assert not alerter.alert(Alert("rejected", "again", name))
+    assert (list(alerter._last), list(alerter._held_back)) == (
+        [Alert("rejected", "", name).key for name in "cde"],
+    ) * 2
+    alerter.close()
 
 
 def test_last_times_are_shared_between_processes() -> None:

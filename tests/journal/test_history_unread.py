@@ -195,6 +195,7 @@ def calls(journal: Journal) -> dict[str, Callable[[], Any]]:
         "add_equity_sample": lambda: journal.add_equity_sample(EquitySample(T0, Decimal(1))),
         "equity_samples": lambda: journal.equity_samples(T0, T0 + hour),
         "reported": lambda: [journal.reported(T0), journal.reported(T0, T0 + hour)],
+        "wishes": lambda: journal.wishes(["a", "b"]),
         "trails": lambda: journal.trails(["a", "b"]),
         "signal_times": lambda: [journal.signal_times(T0), journal.signal_times(T0, T0 + hour)],
         "newest_plan": lambda: journal.newest_plan("AAPL", "closed"),

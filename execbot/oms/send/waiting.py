@@ -196,17 +196,24 @@ class KeptBack:
 def is_meant_for_now(journal: Journal, record: OrderRecord) -> bool:
     """Whether a queued entry waits only because the rate limit kept it from being sent at once:
     whatever a release of it met since, it was not meant for the open."""
-    for event in reversed(journal.events_of(record.client_order_id)):
-        if event.kind == Act.QUEUE:
-            return event.details.get("note") == RATE_WAIT
-        if event.kind == Act.INTENT:
-            return True
-    return record.note == RATE_WAIT
+    return record.client_order_id in _meant_for_now(journal, [record])
+
+
+def _meant_for_now(journal: Journal, queued: list[OrderRecord]) -> set[str]:
+    meant = {r.client_order_id for r in queued if r.note == RATE_WAIT}
+    for event in journal.wishes(r.client_order_id for r in queued):  # the last one decides
+        if event.kind == Act.INTENT or event.details.get("note") == RATE_WAIT:
+            meant.add(event.client_order_id)
+        else:
+            meant.discard(event.client_order_id)
+    return meant
 
 
 def waits_for_rate_limit(journal: Journal, before: datetime | None = None) -> bool:
     """Whether an entry waits for the rate limit, one that was given `before`: a later one would
     overtake it."""
     found = (r for r in journal.orders("open", legs=False) if r.status is OrderStatus.QUEUED)
-    waiting = (r for r in found if before is None or (r.intent_at and r.intent_at < before))
-    return any(r.note == RATE_WAIT or is_meant_for_now(journal, r) for r in waiting)
+    waiting = [r for r in found if before is None or (r.intent_at and r.intent_at < before)]
+    if not waiting or any(r.note == RATE_WAIT for r in waiting):
+        return bool(waiting)
+    return bool(_meant_for_now(journal, waiting))

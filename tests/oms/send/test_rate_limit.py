@@ -19,6 +19,7 @@ from execbot.broker.http import HttpReply, Transport
 from execbot.journal import Journal, Role
 from execbot.model.enums import OrderStatus, OrderType, Side
 from execbot.model.order import OrderRequest
+from execbot.oms.send.waiting import RATE_WAIT, is_meant_for_now, waits_for_rate_limit
 from execbot.oms.service import OrderManagementSystem
 
 D = Decimal
@@ -140,3 +141,21 @@ def test_entry_that_waits_for_the_rate_limit_is_not_closed_as_never_sent_on_its_
     assert slow.settled == []
     assert record.order_id
     assert record.alarm is None
+
+
+def test_who_looks_what_waits_for_the_limit_reads_no_order_by_itself(desk: Desk) -> None:
+    """However many orders wait for the open; the last word of how each came to wait decides."""
+    oms = desk.oms
+    for number in range(9):
+        oms.queue(limit("1.00", client_order_id=f"o{number}"), note="the market is closed")
+    asked: list[str] = []
+    desk.journal._connection.set_trace_callback(asked.append)
+    assert not waits_for_rate_limit(desk.journal)
+    desk.journal._connection.set_trace_callback(None)
+    assert sum("order_events" in sql for sql in asked) == 1
+    assert len(asked) < 9
+    oms.queue(limit("1.00", client_order_id="meant for now"), note=RATE_WAIT)
+    assert waits_for_rate_limit(desk.journal)
+    assert [
+        name for name in ("o1", "meant for now") if is_meant_for_now(desk.journal, oms.record(name))
+    ] == ["meant for now"]
