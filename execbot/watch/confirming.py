@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -47,27 +48,36 @@ def alarms_of(new: NewVersion) -> list[Note]:
 
 
 class ConfirmationNews:
-    """The versions that are to be reported next. Reads and writes may raise JournalError."""
+    """The versions that are to be reported next. Reads and writes may raise JournalError.
+
+    The first run on a journal tells nothing that was confirmed before this was made.
+    """
 
     def __init__(self, journal: Journal, now: Callable[[], datetime]) -> None:
         self._journal = journal
         self._now = now
         self._mark: int | None = None
         self._saved = 0
+        with suppress(JournalError):  # read with the first look then
+            self._begin()
+
+    def _begin(self) -> int:
+        """Where to read on from."""
+        if self._mark is None:
+            kept = self._journal.meta_get(REPORTED)
+            is_kept = isinstance(kept, int)
+            self._mark = kept if is_kept else self._journal.last_confirmation_seq()
+            self._saved = self._mark if is_kept else -1
+        return self._mark
 
     def read_on(self) -> list[Note]:
-        """What anybody has written since the last look. The first run on a journal tells nothing of
-        what was before it."""
-        journal = self._journal
-        if self._mark is None:
-            kept = journal.meta_get(REPORTED)
-            self._mark = kept if isinstance(kept, int) else journal.last_confirmation_seq()
-            self._saved = self._mark if isinstance(kept, int) else -1
+        """What anybody has written since the last look."""
+        journal, mark = self._journal, self._begin()
         last = journal.last_confirmation_seq()
-        if last <= self._mark:
+        if last <= mark:
             return []
         alerted, notes = journal.meta_get(ALERTED, 0), list[Note]()
-        for new in news_since(journal, self._mark, last, self._now()):
+        for new in news_since(journal, mark, last, self._now()):
             notes.append(confirmation_note(new))
             notes += alarms_of(new) if new.seq > alerted else []
         self._mark = last

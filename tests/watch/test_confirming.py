@@ -107,6 +107,19 @@ def test_the_first_run_on_a_journal_tells_nothing_of_before(account: Confirmed) 
     assert Run(account).turn() == []
 
 
+@pytest.mark.parametrize("confirmer", ["another process", "the first turn"])
+def test_the_first_run_on_a_journal_tells_what_is_confirmed_from_its_beginning_on(
+    account: Confirmed, confirmer: str
+) -> None:
+    """What came before its first look had been passed over for good."""
+    run = Run(account)
+    buy(account, "a")
+    if confirmer == "another process":
+        account.confirmer().take_in()
+    assert [note.data["event_id"] for note in run.turn()] == ["confirmation:a:1"]
+    assert run.turn() == []
+
+
 def test_the_next_run_goes_on_where_the_last_one_ended(account: Confirmed) -> None:
     first = Run(account)
     first.turn()
