@@ -14,7 +14,6 @@ from execbot.desk.opening.outcomes import CommandStep, carried_out
 from execbot.model.numbers import ZERO
 from execbot.model.order_words import describe
 from execbot.oms.errors import OmsError, Refused
-from execbot.oms.place.replacing import replace_checked
 from execbot.oms.send.riskier import what_risks_more
 
 if TYPE_CHECKING:
@@ -36,6 +35,8 @@ def replace(
     must. Raises Refused, NotPossible, UnknownOrder, AmbiguousId, InDoubt, BrokerError,
     NotConfirmed.
     """
+
+    from execbot.oms.place.replacing import replace_checked
 
     def agree(old: OrderRecord, wanted: OrderRequest) -> None:
         position = desk.journal.position(old.symbol)

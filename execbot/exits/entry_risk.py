@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from execbot.model.amounts import dollars
 from execbot.model.numbers import ZERO, maybe_text, text
 
 
@@ -94,7 +95,7 @@ def _left_words(use: LimitUse) -> str:
 
 
 def _usd(value: Decimal | None) -> str:
-    return "not known" if value is None else f"{value:z,.2f} USD"
+    return "not known" if value is None else dollars(value)
 
 
 def _share(pct: Decimal | None) -> str:

@@ -25,3 +25,8 @@ def signed(value: Decimal, digits: int = 2, *, comma: str = "") -> str:
     """`+2.20`, `-0.06`. Half goes to the even one; what rounds to nothing has no sign at all."""
     shown = f"{value:+z{comma}.{digits}f}"
     return shown if shown.strip("+0.") else shown.removeprefix("+")
+
+
+def dollars(value: Decimal | float) -> str:
+    """`1,234.50 USD`; what rounds to nothing has no minus."""
+    return f"{value:z,.2f} USD"

@@ -27,10 +27,6 @@ def unless(flag: Flag, what: str, limits: TradingSettings) -> str:
     return f" {what}: {flag.option}." if flag in limits.risk.allow_flags else ""
 
 
-def dollars(value: Decimal) -> str:
-    return f"{value:z,.2f} USD"
-
-
 def percent(value: Decimal) -> str:
     return f"{text(value.quantize(CENT, ROUND_HALF_EVEN))} %"
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 
 from execbot.config.schema import Mode, TradingSettings
+from execbot.model.amounts import dollars
 from execbot.model.numbers import ZERO
 from execbot.risk.equity import EQUITY_TOLERANCE, equity_of
 from execbot.risk.facts import Facts, Intent, broker_cost, spread_max
-from execbot.risk.finding import Finding, dollars, percent, unknown
+from execbot.risk.finding import Finding, percent, unknown
 from execbot.risk.kill_switch import Level
 from execbot.risk.options.facts import is_of_options
 

@@ -6,13 +6,14 @@ from decimal import Decimal
 
 from execbot.config.schema import TradingSettings
 from execbot.market.order_hours import in_entry_window, may_trade_now
+from execbot.model.amounts import dollars
 from execbot.model.enums import ErrorCategory, OrderType
 from execbot.model.flags import Flag
 from execbot.model.numbers import is_whole, text
 from execbot.model.options.spreads import underlying_of
 from execbot.model.symbols import asset_class_of, symbol_key
 from execbot.risk.facts import Facts, Intent
-from execbot.risk.finding import Finding, dollars, percent, unknown, unless
+from execbot.risk.finding import Finding, percent, unknown, unless
 from execbot.risk.instruments import why_not_opened
 from execbot.risk.options.facts import is_of_options
 

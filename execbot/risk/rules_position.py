@@ -8,6 +8,7 @@ from decimal import Decimal
 from execbot.config.schema import TradingSettings
 from execbot.market.wash_trade import is_wash_trade
 from execbot.model.account import Position
+from execbot.model.amounts import dollars
 from execbot.model.enums import ErrorCategory, Side
 from execbot.model.flags import Flag
 from execbot.model.numbers import ZERO, text
@@ -15,7 +16,7 @@ from execbot.model.options.spreads import underlying_of
 from execbot.model.symbols import option_contract, symbol_key
 from execbot.risk.facts import Facts, Intent, broker_cost, exposure_of, order_value
 from execbot.risk.facts import buying_power as power_of
-from execbot.risk.finding import Finding, dollars, percent, unknown, unless
+from execbot.risk.finding import Finding, percent, unknown, unless
 from execbot.risk.options.facts import is_of_options
 from execbot.risk.pending import PendingOrder, Purpose, purpose_of
 

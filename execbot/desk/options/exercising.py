@@ -16,6 +16,7 @@ from execbot.desk.account import Desk
 from execbot.desk.errors import DeskError
 from execbot.desk.opening.outcomes import CommandStep, carried_out
 from execbot.market.sessions import trading_day
+from execbot.model.amounts import dollars
 from execbot.model.numbers import text
 from execbot.model.symbols import OPTION_MULTIPLIER, OptionContract, option_contract
 from execbot.model.times import eastern
@@ -49,7 +50,7 @@ class Exercised(Struct, frozen=True):
         verb = "buys" if self.shares > 0 else "sells"
         return (
             f"exercising {text(self.qty)} {self.symbol} {verb} {text(abs(self.shares))} shares "
-            f"for {abs(self.cash):,.2f} USD"
+            f"for {dollars(abs(self.cash))}"
         )
 
 

@@ -270,7 +270,8 @@ class SubmitPipeline(Intents):
         if record.status is OrderStatus.QUEUED:
             raise StaleIntent("the order was held up, and waits again", record=record)
         if self._was_given_again(sending):
-            check_same_order(record, sending.request)
+            if sending.unsent is not Act.REQUEUE:  # who releases an order sizes it anew
+                check_same_order(record, sending.request)
             return replace(record, already=True)
         return replace(record, already=sending.unsent is Act.REQUEUE and not record.order_id)
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from execbot.exits.plan.plan import ExitPlan
 from execbot.journal.records import EquitySample
+from execbot.model.amounts import dollars, even
 from execbot.model.enums import Side
 from execbot.model.numbers import text
 from execbot.model.quote import Bar
@@ -49,7 +50,7 @@ def equity_chart(samples: Sequence[EquitySample], days: Sequence[EquityDay]) -> 
         return ""
     shown = thinned(points, POINTS_MAX)
     area = Area.around([p.at for p in shown], [p.value for p in shown])
-    says = f"Equity from {points[0].value:,.2f} to {points[-1].value:,.2f} USD"
+    says = f"Equity from {points[0].value:,.2f} to {dollars(points[-1].value)}"
     times = [(points[0].at, labels[0]), (points[-1].at, labels[1])]
     return drawing(area, says, [axes(area, times), line(area, shown, "price")])
 
@@ -74,9 +75,9 @@ def days_chart(days: Sequence[DayRow]) -> str:
         parts.append(
             f'<rect class="{kind}" x="{area.x(place) - wide / 2:.1f}" y="{top:.1f}" '
             f'width="{wide:.1f}" height="{max(height, 0.5):.1f}">'
-            f"<title>{day.day} {value:z,.2f} USD</title></rect>"
+            f"<title>{day.day} {dollars(value)}</title></rect>"
         )
-    says = f"Net profit of {len(known)} days, {sum(values):z,.2f} USD together"
+    says = f"Net profit of {len(known)} days, {dollars(sum(values))} together"
     return drawing(area, says, parts)
 
 
@@ -168,9 +169,10 @@ def trade_chart(trade: Trade, bars: Sequence[Bar], levels: Sequence[Levels], now
 
 
 def says_of(trade: Trade) -> str:
-    trip = trade.trip
-    ends = "open" if trip.is_open else f"out {trip.exit_price:.2f}, net {trip.net:z.2f} USD"
-    return f"{trip.symbol} {trip.side}: in {trip.entry_price:.2f}, {ends}"
+    trip, ends = trade.trip, "open"
+    if not trip.is_open and trip.exit_price is not None:
+        ends = f"out {even(trip.exit_price)}, net {dollars(trip.net)}"
+    return f"{trip.symbol} {trip.side}: in {even(trip.entry_price)}, {ends}"
 
 
 def _labels(first: datetime, last: datetime) -> list[str]:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from execbot.model.account import Position
+from execbot.model.amounts import dollars
 from execbot.model.enums import Side
 from execbot.model.numbers import ZERO
 from execbot.model.options.changed import stock_of
@@ -68,7 +69,7 @@ def uncovered_after(
         return ""
     if cash is not None and more <= cash:
         return ""
-    return f"contracts sold of {root} would need {more:,.2f} USD of collateral more"
+    return f"contracts sold of {root} would need {dollars(more)} of collateral more"
 
 
 def _changed(before: list[Holding], root: str, change: Mapping[str, Decimal]) -> list[Holding]:

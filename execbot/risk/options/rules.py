@@ -6,6 +6,7 @@ from datetime import time
 from decimal import Decimal
 
 from execbot.config.schema import TradingSettings
+from execbot.model.amounts import dollars
 from execbot.model.enums import ErrorCategory, OrderType, TimeInForce
 from execbot.model.numbers import CENT, ZERO, is_whole, text
 from execbot.model.options.contract import Contract
@@ -16,7 +17,7 @@ from execbot.model.options.structure import why_no_structure
 from execbot.model.symbols import option_contract, symbol_key
 from execbot.model.times import eastern
 from execbot.risk.facts import Facts, Intent, option_worth
-from execbot.risk.finding import Finding, dollars, percent, unknown
+from execbot.risk.finding import Finding, percent, unknown
 from execbot.risk.options.cover import shares_free, uncovered_after
 from execbot.risk.options.facts import is_of_options, legs_of, natural_price
 from execbot.risk.options.worth import Worth

@@ -18,9 +18,9 @@ from execbot.cli.show.output import Cell
 from execbot.cli.show.report_views import figure_words
 from execbot.cli.show.trade_views import bps_cell, r_cell
 from execbot.journal.confirmation import CashDay, ExecutionVerdict
+from execbot.model.amounts import dollars
 from execbot.quality.cash import cash_words
 from execbot.report.scorecard import Judged, Line
-from execbot.risk.finding import dollars
 from execbot.watch.show.position_table import COLUMNS
 from execbot.watch.show.totals_line import Totals, line_of, parts_of
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from execbot.cli.show.amounts import four_decimals, price
 from execbot.cli.show.output import Cell, Table
+from execbot.model.amounts import dollars
 from execbot.model.numbers import maybe_text, text
 from execbot.model.order_words import net_words
 
@@ -132,8 +133,8 @@ def named(found: Sequence[Structure]) -> list[str]:
 
 def structure_lines(one: Structure, name: str) -> list[str]:
     """`AAPL: 2 units, entered at a debit of 1.20; profit 30.00 USD, the most to lose 240.00 USD`"""
-    profit = "not known" if one.profit is None else f"{one.profit:z,.2f} USD"
-    loss = "not known, or without end" if one.at_risk is None else f"{one.at_risk:z,.2f} USD"
+    profit = "not known" if one.profit is None else dollars(one.profit)
+    loss = "not known, or without end" if one.at_risk is None else dollars(one.at_risk)
     entered = "" if one.paid is None else f", entered {net_words(one.paid)}"
     units = f"{one.units} unit{'s' if one.units != 1 else ''}"
     return [f"{name}: {units}{entered}; profit {profit}, the most to lose {loss}"]
