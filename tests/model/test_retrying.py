@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -305,6 +306,7 @@ def test_strategy_sees_the_error_or_the_result_of_the_last_try() -> None:
 
 LAZY = """
 import sys
+import time
 from execbot.model.retrying import Attempts, Backoff, RetryAfter, polled, retried
 from execbot.model.timer import Timer
 
@@ -339,3 +341,11 @@ def test_seconds_of_waits_never_go_back() -> None:
     found = [boot_seconds() for _ in range(1000)]
     assert found == sorted(found)
     assert Timer().monotonic is boot_seconds
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="CLOCK_BOOTTIME is Linux's")
+def test_seconds_are_those_since_the_boot_with_the_time_in_suspend() -> None:
+    """Not the wall clock, which is set, nor CLOCK_MONOTONIC, which stops in suspend."""
+    before = time.clock_gettime(time.CLOCK_BOOTTIME)
+    now = boot_seconds()
+    assert before <= now <= time.clock_gettime(time.CLOCK_BOOTTIME)

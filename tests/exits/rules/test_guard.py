@@ -15,6 +15,7 @@ from execbot.exits.rules.actions import (
     Alarm,
 )
 from execbot.exits.rules.decide import decide
+from execbot.exits.rules.failures import Outcome, learned
 from execbot.exits.rules.view import Decision, Guarded, Limits, Memory, View
 from execbot.journal.records import Origin
 from execbot.model.enums import OrderStatus, OrderType, Side
@@ -198,3 +199,18 @@ def test_a_stop_of_another_program_counts_for_shares_without_a_plan() -> None:
     stop = stop_order("6", "96", name="theirs", origin="foreign")
     coverage = decide(view("10", None, stop)).coverage
     assert (coverage.state, coverage.covered, coverage.uncovered) == (Guarded.NO_PLAN, 6, 4)
+
+
+def test_shares_that_stay_without_a_stop_are_told_each_minute_with_the_cause() -> None:
+    """E-PROT-4."""
+    first = decide(view("10", plan()))
+    (wanted,) = submits(first)
+    memory = learned(first.memory, wanted, Outcome("broker.strange", "no stops today"), later(0))
+    told: list[float] = []
+    for seconds in (6, 30, 60, 67, 100, 128):
+        decision = decide(view("10", plan(), now=later(seconds), memory=memory))
+        memory = decision.memory
+        alarms = [action for action in decision.actions if isinstance(action, Alarm)]
+        assert all("no stops today" in alarm.message for alarm in alarms)
+        told += [seconds for _ in alarms]
+    assert told == [6, 67, 128]
