@@ -215,6 +215,14 @@ def _may_begin(desk: Desk, plan: ExitPlan) -> bool:
     return any(record.order.is_open for record in (entry, *after))
 
 
+def planned(desk: Desk, symbol: str) -> ExitPlan:
+    """The plan of a position, which can be moved. Raises NoPlan."""
+    plan = plan_of(desk.journal, symbol)
+    if plan is None:
+        raise _no_plan(desk, symbol)
+    return plan
+
+
 def _no_plan(desk: Desk, symbol: str) -> NoPlan:
     """A leg's exits are its structure's: they are given anew."""
     error = NoPlan(symbol)
@@ -237,9 +245,7 @@ def move(desk: Desk, symbol: str, levels: Levels, *, far: bool = False) -> Prote
     `far`: levels further than half the price away are meant. Raises NoPlan, LevelError,
     FlagNotAllowed, BrokerError.
     """
-    plan = plan_of(desk.journal, symbol)
-    if plan is None:
-        raise _no_plan(desk, symbol)
+    plan = planned(desk, symbol)
     desk.placer.refuse_flags(flags_of(far=far))
     _planner(desk).move(plan, levels.stop, levels.targets, far=far)
     return _carried_out(desk, symbol)

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from execbot.desk import cancelling, closing, halting
 from execbot.desk.account import Desk
 from execbot.desk.errors import BadRequest, NoPosition
-from execbot.desk.exit_plans import move, plans
+from execbot.desk.exit_plans import move, planned, plans
 from execbot.desk.exit_words import levels_asked
 from execbot.desk.look.orders import record_of
 from execbot.desk.opening.journal_need import PATIENCE_SECONDS, Need
@@ -122,6 +122,7 @@ class Actions:
                 return f"Allow entries again in {where}", []
             case "move_stop":
                 stop = levels_asked(wanted.stop, ()).stop
+                planned(desk, wanted.subject)
                 before = _stop_of(desk, wanted.subject)
                 symbol = harmless_line(wanted.subject)
                 return f"Move the stop of {symbol} from {before} to {stop} in {where}", []

@@ -300,11 +300,11 @@ class BoardQueued(Sent):
     words: str
     """The order for people."""
     due: str
-    """When it is sent, for people."""
+    """What would be done with it now: `keep`, `release`, `expire`."""
     waits_for: str
-    """What it waits for besides; empty for nothing."""
+    """Why, for people."""
     expires_at: str | None
-    """Until when it is good, for people."""
+    """When it lapses, ISO 8601; null: never."""
 
 
 class BoardScore(Sent):

@@ -7,6 +7,7 @@ Method: headless Chromium against an exchange, a watch and a page as processes.
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
@@ -209,6 +210,15 @@ def test_an_action_is_good_once_and_a_wrong_one_says_why(site: Site) -> None:
     site.do("resume", "--reason", "test")
 
 
+def test_no_stop_is_moved_where_no_plan_is(site: Site) -> None:
+    """It is said before anybody agrees to anything."""
+    site.do("buy", "INTC", "--qty", "1", "--wait", "30")
+    wanted = {"kind": "move_stop", "subject": "INTC", "stop": "2%"}
+    status, text, _ = site.page.ask("/api/actions/review", wanted)
+    assert status == 409 and "execbot protect INTC" in text
+    site.do("close", "INTC")
+
+
 def test_an_action_that_nobody_answered_is_not_told_as_not_done(site: Site, tab: Any) -> None:
     """The server is gone when it is agreed to: it may have begun with it."""
     tab.click("#halt")
@@ -243,6 +253,16 @@ def test_markup_and_escapes_in_what_comes_from_outside_are_text(site: Site, tab:
     tab.wait_for_selector("#banner", state="hidden")
 
 
+def test_a_broker_that_is_neither_heard_nor_answers_is_told_in_red(site: Site, tab: Any) -> None:
+    site.server.process.send_signal(signal.SIGSTOP)
+    try:
+        tab.wait_for_selector("#banner.bad:has-text('was known last')")
+        tab.wait_for_selector("#positions-body td[data-name=Age]:has-text('old')")
+    finally:
+        site.server.process.send_signal(signal.SIGCONT)
+    tab.wait_for_selector("#banner", state="hidden")
+
+
 def test_on_paper_it_is_dark_on_white_and_without_buttons(site: Site, tab: Any) -> None:
     """Printers leave backgrounds out: light letters of the dark theme would be gone."""
     tab.emulate_media(color_scheme="dark")
@@ -272,6 +292,18 @@ def test_sums_of_money_are_told_to_the_cent(site: Site, tab: Any) -> None:
         return [money("8171.0335"), money(null), ...signed]; }"""
     )
     assert shown == ["8,171.03", "–", "-11.13", "0.00", "+2.00"]
+
+
+def test_an_order_in_the_queue_says_in_words_what_it_waits_for(site: Site, tab: Any) -> None:
+    row = {"client_order_id": "q", "symbol": "KO", "words": "buy 3 KO at market", "due": "keep",
+           "waits_for": "opens Monday", "expires_at": "2026-01-05T15:00:00.000000Z"}  # fmt: skip
+    shown = tab.evaluate(
+        """async (row) => { const { showQueue } = await import("/static/lists.js");
+        showQueue({ queue: [row] });
+        return document.querySelector("#queue-body li").innerText; }""",
+        row,
+    )
+    assert "buy 3 KO at market: waits (opens Monday), until 2026-01-05 10:00 ET" in shown
 
 
 def test_everything_is_reached_by_keyboard(site: Site, tab: Any) -> None:

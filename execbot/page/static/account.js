@@ -47,16 +47,19 @@ export function trouble(board, link) {
   if (link === "lost") return ["The page's server does not answer: what is shown is old. Trying again.", "bad"];
   if (!board) return null;
   const bare = Object.values(board.positions).filter((row) => row.guard_tone === "bad" && row.is_promised);
+  const isDown = board.source.kind === "watch" && board.watch && !board.watch.stream_up;
+  const isBlind = isDown && board.account_line.trouble !== "";
   const parts = [];
   if (bare.length) parts.push(`Not protected as promised: ${bare.map((row) => row.symbol).join(", ")}.`);
   if (board.source.kind !== "watch") parts.push(board.source.words);
-  else if (board.watch && !board.watch.stream_up) parts.push("The broker's stream is down: orders are asked for meanwhile.");
+  else if (isBlind) parts.push("The broker's stream is down and the account cannot be read: what is shown is what was known last.");
+  else if (isDown) parts.push("The broker's stream is down: orders are asked for meanwhile.");
   if (board.halt.stops_entries) parts.push(`New entries are stopped: ${board.halt.reason || board.halt.level}.`);
   if (board.watch?.differing.length) parts.push(`The broker holds another quantity: ${board.watch.differing.join(", ")}; see execbot reconcile.`);
   if (board.account_line.trouble) parts.push(`The account could not be read: ${board.account_line.trouble}`);
   if (board.market.halts.length) parts.push(`Halted: ${board.market.halts.join(", ")}.`);
   if (!parts.length) return null;
-  return [parts.join(" "), bare.length ? "bad" : "care"];
+  return [parts.join(" "), bare.length || isBlind ? "bad" : "care"];
 }
 
 export function showLink(board, link) {

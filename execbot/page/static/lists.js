@@ -44,9 +44,13 @@ export function showConfirmations(board) {
   list("confirmations-body", rows.map((row) => lineOf("confirmation", row, row.words, row.verdict === "confirmed" ? "" : "care")), "No execution today.");
 }
 
+const DUE = { keep: "waits", release: "goes out", expire: "lapses" };
+const waiting = (row) => `${row.words}: ${DUE[row.due] ?? words(row.due)} (${row.waits_for})`
+  + (row.expires_at && row.due === "keep" ? `, until ${moment(row.expires_at)} ET` : "");
+
 export function showQueue(board) {
-  list("queue-body", board.queue.map((row) => el("li", {}, el("span", {}, row.symbol),
-    el("span", {}, `${row.words}: ${words(row.due)}, ${row.waits_for}`))), "Nothing waits for the open.");
+  list("queue-body", board.queue.map((row) => el("li", {}, el("span", {}, row.symbol), el("span", {}, waiting(row)))),
+    "Nothing waits for the open.");
   setText($("queue-count"), board.queue.length ? String(board.queue.length) : "");
 }
 
