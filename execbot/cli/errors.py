@@ -83,6 +83,7 @@ _EXIT_BY_KIND: tuple[tuple[str, ExitCode], ...] = (
     ("mode.", ExitCode.CONFIG),
     ("profile.", ExitCode.CONFIG),
     ("journal.locked", ExitCode.TRANSIENT),
+    ("journal.already_archiving", ExitCode.LOCKED),
     ("journal.", ExitCode.CONFIG),
     ("auth.", ExitCode.AUTH),
     ("risk.", ExitCode.RISK),

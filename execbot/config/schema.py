@@ -269,6 +269,7 @@ class PingSettings(Struct, frozen=True):
     report: str | None = None
     all_clear: str | None = None
     backup: str | None = None
+    archive: str | None = None
 
 
 class SignalsSettings(Struct, frozen=True):

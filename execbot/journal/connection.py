@@ -179,6 +179,23 @@ class Connection:
                 if eased:
                     self._run("PRAGMA synchronous = FULL")
 
+    @contextmanager
+    def as_of_one_moment(self) -> Iterator[None]:
+        """What is read inside is as of one moment, whatever others commit meanwhile. For reading
+        only; no writer waits for it."""
+        with self._lock:
+            connection = self._connection
+            if connection.in_transaction:
+                yield
+                return
+            self._on_either(lambda one: one.execute("BEGIN"))
+            try:
+                yield
+            finally:
+                # Of a file that has failed meanwhile nothing is open any more.
+                if connection.in_transaction:
+                    connection.execute("COMMIT")
+
     @property
     def in_transaction(self) -> bool:
         return self._depth > 0

@@ -72,6 +72,7 @@
     │   └── NothingClosed              not one of several positions was closed
     ├── StoreFailed                    a signal that came over HTTP could not be kept
     ├── TooManyWaiting                 as many such signals wait as may
+    ├── AlreadyArchiving               another process moves months out of the account's journal
     ├── AlreadyTaking                  another process takes the signals of this account
     ├── AlreadyWatching                another `execbot watch` runs
     ├── Relayed                        one of these, as a running `watch` has told of it

@@ -13,7 +13,7 @@ import shutil
 import signal
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from journal import killed
 from support.lived import Wanted, answers, frame, live
 
 from execbot.exits.structures.plan import keep_together, kept_together
@@ -29,7 +30,6 @@ from execbot.journal import Journal
 from execbot.journal.archives import moving
 from execbot.journal.archives.files import archives_beside, trouble_with
 from execbot.journal.archives.months import cuts
-from execbot.journal.connection import Connection
 from execbot.journal.errors import ArchiveUnusable, JournalCorrupt
 from execbot.journal.packing.texts import AFTER, NEWEST, OLDEST
 from execbot.model.times import day_begins
@@ -42,8 +42,7 @@ BOOKS = ("orders", "order_events", "fills", "audit", "signals", "exit_plans", "p
 
 
 def archive_all(journal: Journal, *, most: int = 15, end: date = END) -> None:
-    for cut in cuts(journal.orders_by_day(end), end, most):
-        moving.archived(journal, cut.before, cut.month, {"closed"}, NOW)
+    killed.archive_all(journal, end, NOW, most=most)
 
 
 @pytest.fixture
@@ -163,6 +162,7 @@ def test_what_is_asked_of_today_opens_no_archive(
     past.recoveries(since)
     past.signals(since=since)
     past.positions()
+    assert not past.was_traded("TSLA") and past.first_execution("TSLA") is None
     assert past.order_by_client_id("new") is None
     assert past.claim_signal("new", "AAPL", {}, NOW)
     with pytest.raises(ArchiveUnusable, match="is missing"):
@@ -287,19 +287,22 @@ def test_history_is_deleted_by_nothing_else_afterwards(
             connection.execute("UPDATE order_events SET note = ''")
 
 
-def test_rows_that_changed_under_the_copy_are_not_deleted(
+def test_other_rows_than_those_that_were_copied_are_not_deleted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Journal.open(tmp_path / "journal.db") as journal:
         wanted = live(journal, 3)
         expected = answers(journal, wanted)
-        real = moving._written
+        real, real_copy = moving._held, moving._copy_table
 
         def miscounted(*values: Any) -> Any:
-            counted, span = real(*values)
-            return {**counted, "fills": counted["fills"] - 1}, span
+            held = real(*values)
+            return moving.Held({**held.counted, "fills": held.counted["fills"] - 1}, held.rows)
 
-        monkeypatch.setattr(moving, "_written", miscounted)
+        monkeypatch.setattr(moving, "_held", miscounted)
+        monkeypatch.setattr(
+            moving, "_copy_table", lambda *one: real_copy(*one[:3], one[3] + (one[1] == "fills"))
+        )
         with pytest.raises(JournalCorrupt, match="rows of fills instead of"):
             archive_all(journal)
         assert journal.archives() == []
@@ -309,34 +312,13 @@ def test_rows_that_changed_under_the_copy_are_not_deleted(
 # --- killed ------------------------------------------------------------------------------------
 
 
-def steps_killed(at: int) -> None:
-    """From here on the process kills itself before its step number `at`."""
-    made = 0
-
-    def counting(real: Callable[..., Any]) -> Callable[..., Any]:
-        def step(*values: Any, **named: Any) -> Any:
-            nonlocal made
-            made += 1
-            if made == at:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return real(*values, **named)
-
-        return step
-
-    for owner, name in (
-        *((Connection, "_write"), (Path, "rename"), (Path, "unlink"), (Path, "chmod")),
-        *((os, "fsync"), (moving, "digest_of"), (sqlite3, "connect")),
-    ):
-        setattr(owner, name, counting(getattr(owner, name)))
-
-
 def run_killed(path: Path, at: int) -> bool:
     """Archive in a process of its own; whether it was killed before it was done."""
     child = os.fork()
     if child == 0:
         code = 1
         try:
-            steps_killed(at)
+            killed.steps_killed(at)
             with Journal.open(path) as journal:
                 archive_all(journal, most=40)
             code = 0
@@ -368,16 +350,16 @@ def test_killed_at_any_step_nothing_is_lost_or_twice(tmp_path: Path) -> None:
     rows = rows_of(first)
     with Journal.open(first) as journal:
         expected = answers(journal, wanted)
-    began, at, killed = time.monotonic(), 0, True
-    while killed:
+    began, at, was_killed = time.monotonic(), 0, True
+    while was_killed:
         at += 1
         path = tmp_path / f"{at}" / "journal.db"
         path.parent.mkdir()
         shutil.copy(first, path)
-        killed = run_killed(path, at)
+        was_killed = run_killed(path, at)
         assert rows_of(path) == rows, at
         with Journal.open(path) as journal:
-            if at % 5 == 1 or not killed:
+            if at % 5 == 1 or not was_killed:
                 assert answers(journal, wanted) == expected, at
             archive_all(journal, most=40)
             kept = {archive.name for archive in journal.archives()}

@@ -55,7 +55,7 @@ ASKS_FOR_ALL = {
 }
 NO_STATEMENT = {
     *("open", "close", "transaction", "in_transaction", "checkpoint", "data_version"),
-    *("going_on", "stand_in", "unreadable", "archives_directory"),
+    *("going_on", "stand_in", "unreadable", "archives_directory", "as_of_one_moment"),
 }
 FEE = Activity.from_wire({"id": "fee-1", "activity_type": "FEE", "net_amount": "-0.01"})
 A_LIMIT_ENDS_IT = re.compile(r"ORDER BY .* LIMIT (\?|\d+)")

@@ -134,6 +134,7 @@ WHEN: dict[str, str] = {
     "ping.report": "where somebody waits for the report",
     "ping.all_clear": "where the daily all-clear must not go missing",
     "ping.backup": "where a backup that did not happen must be told",
+    "ping.archive": "where a disk is small, and the journal must not grow unseen",
     "signals.repeat_seconds": "up where a producer without ids sends the same alert twice",
     "signals.per_second_max": "up for producers that send in bursts",
     "signals.waiting_max": "up for large bursts; down to refuse what would be stale anyway",

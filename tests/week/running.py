@@ -25,7 +25,8 @@ from week.wanted import RENAMES, SYMBOLS, Wanted
 
 KEY = "PKWEEK"
 SECRET = "week-secret"
-PINGED = ("watch", "reconcile", "queue", "health", "report", "all_clear", "backup")
+PINGED = ("watch", "reconcile", "queue", "health", "report", "all_clear", "backup",
+          "archive")  # fmt: skip
 FEES = ("exchange.taf_per_share=0.000166", "exchange.sec_per_dollar=0.0000278",
         "exchange.cat_per_share=0.00003")  # fmt: skip
 

@@ -15,15 +15,18 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 MINUTE = timedelta(minutes=1)
+SUNDAY = 6
 
 
 @dataclass(frozen=True)
 class When:
-    """Minutes and hours of the machine's own day, and the second in them."""
+    """Minutes and hours of the machine's own day, the second in them, and whether all days are
+    Sundays."""
 
     minutes: frozenset[int]
     hours: frozenset[int]
     second: int = 0
+    on_sundays: bool = False
 
     @property
     def is_daily(self) -> bool:
@@ -34,7 +37,9 @@ class When:
         at = after.astimezone(UTC).replace(second=self.second, microsecond=0) - MINUTE
         while (at := at + MINUTE) <= until:
             there = at.astimezone(zone)
-            if at > after and there.minute in self.minutes and there.hour in self.hours:
+            is_its_day = not self.on_sundays or there.weekday() == SUNDAY
+            is_due = is_its_day and there.minute in self.minutes and there.hour in self.hours
+            if at > after and is_due:
                 yield at
 
 
@@ -117,18 +122,19 @@ def _expanded(word: str, in_command: bool) -> str:
     return word
 
 
-_CALENDAR = re.compile(r"\*-\*-\* (\*|\d\d):(\d\d)(?:/(\d+))?:(\d\d)")
+_CALENDAR = re.compile(r"(Sun )?\*-\*-\* (\*|\d\d):(\d\d)(?:/(\d+))?:(\d\d)")
 
 
 def on_calendar(text: str) -> When:
-    """The forms of systemd.time(7) that are used: an hour or all, a minute or every so many."""
+    """The forms of systemd.time(7) that are used: an hour or all, a minute or every so many; each
+    day or Sundays."""
     match = _CALENDAR.fullmatch(text)
     if match is None:
         raise ValueError(f"not read here: OnCalendar={text}")
-    hours = ALL_HOURS if match[1] == "*" else frozenset({int(match[1])})
-    first, step = int(match[2]), match[3]
+    hours = ALL_HOURS if match[2] == "*" else frozenset({int(match[2])})
+    first, step = int(match[3]), match[4]
     minutes = range(first, 60, int(step)) if step else (first,)
-    return When(frozenset(minutes), hours, int(match[4]))
+    return When(frozenset(minutes), hours, int(match[5]), match[1] is not None)
 
 
 def systemd_entries(folder: Path) -> list[Entry]:
@@ -187,13 +193,13 @@ def crontab_entries(text: str) -> list[Entry]:
 
 def _line(line: str) -> Entry:
     minute, hour, day, month, weekday, command = line.split(None, 5)
-    if (day, month, weekday) != ("*", "*", "*") or re.search(r"(?<!\\)%", command):
+    if (day, month) != ("*", "*") or weekday not in ("*", "0") or re.search(r"(?<!\\)%", command):
         raise ValueError(f"cron would read this otherwise: {line!r}")
     command = command.replace("\\%", "%")
     return Entry(
         job=_job_of(command),
         command=("/bin/sh", "-c", command),
-        when=When(_numbers(minute, 60), _numbers(hour, 24)),
+        when=When(_numbers(minute, 60), _numbers(hour, 24), on_sundays=weekday == "0"),
         is_lasting=" flock -n " in command,
     )
 

@@ -17,7 +17,7 @@ from support.processes import Server, clean_environment, exchange, execbot
 from support.waiting import eventually
 
 WATCH = "execbot-paper-watch.service"
-JOBS = ("reconcile", "health", "queue", "backup", "report", "all-clear")
+JOBS = ("reconcile", "health", "queue", "backup", "report", "all-clear", "archive")
 KEYS = "[paper]\napi_key = PKLIVE\nsecret_key = {secret}\n"
 WATCHDOG_SECONDS = 5
 """Instead of the unit's ninety."""

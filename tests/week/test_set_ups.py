@@ -64,6 +64,18 @@ def test_on_a_sunday_of_a_clock_change_daily_jobs_run_once_and_hourly_ones_each_
         found = dues(entries, datetime(*day))
         assert found[("reconcile",)] == hours
         assert found[("journal", "backup")] == found[("health", "--all-clear")] == 1
+        assert found[("journal", "archive")] == 1
+
+
+def test_archiving_is_for_sundays_after_the_backup(
+    written: tuple[list[Entry], list[Entry]],
+) -> None:
+    for entries in written:
+        weekly = [dues(entries, datetime(2026, 10, day)) for day in range(19, 26)]
+        assert [found[("journal", "archive")] for found in weekly] == [0] * 6 + [1]
+        times = {_said(entry): entry.when for entry in entries if entry.when is not None}
+        backup, archive = times[("journal", "backup")], times[("journal", "archive")]
+        assert max(backup.hours) < min(archive.hours)
 
 
 def test_a_service_is_kept_as_its_unit_says(written: tuple[list[Entry], list[Entry]]) -> None:

@@ -47,5 +47,12 @@ def read_date(flag: str, word: str) -> date:
     return day
 
 
+def read_day(flag: str, word: str, now: datetime) -> date:
+    """A date, or New York's so long ago: `90d`."""
+    if _AGO.fullmatch(word.strip().lower()) is None:
+        return read_date(flag, word)
+    return read_time(flag, word, now).astimezone(new_york()).date()
+
+
 def _refuse(flag: str, word: str, hint: str) -> NoReturn:
     raise usage(f"{flag} was {word!r}", hint=hint, kind="usage.time") from None

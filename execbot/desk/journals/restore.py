@@ -16,7 +16,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from execbot.desk.account import Desk
-from execbot.desk.journals.alone import alone
+from execbot.desk.journals.alone import alone, one_that_archives
 from execbot.desk.journals.care import BackedUp, checked_copy
 from execbot.desk.journals.file import path_of
 from execbot.desk.journals.taken_signals import (
@@ -59,10 +59,14 @@ class Restoration(Struct, frozen=True):
 def restore(desk: Desk, source: Path) -> Restoration:
     """Put the backup `source` in the place of the account's journal.
 
-    Raises AlreadyWatching, AlreadyTaking, JournalError (nothing has changed then) and BrokerError:
-    then the journal is restored and halted, and `reconcile` goes on.
+    Raises AlreadyWatching, AlreadyTaking, AlreadyArchiving, JournalError (nothing has changed then)
+    and BrokerError: then the journal is restored and halted, and `reconcile` goes on.
     """
-    with alone(desk), nobody_takes(desk.directory):
+    with (
+        alone(desk),
+        nobody_takes(desk.directory),
+        one_that_archives(desk.directory),
+    ):
         staged = desk.directory / STAGED_NAME
         backup = _prepared(source, staged, desk.now())
         kept = kept_aside(path_of(desk), desk.now())

@@ -49,7 +49,7 @@ def _when(plan: Plan | None) -> str:
     if plan is None:
         return "* * * * *"
     if plan.hour is not None:
-        return f"{plan.minute} {plan.hour} * * *"
+        return f"{plan.minute} {plan.hour} * * {'0' if plan.on_sundays else '*'}"
     if plan.every == 60:
         return f"{plan.minute} * * * *"
     return f"{','.join(str(m) for m in range(plan.minute, 60, plan.every))} * * * *"

@@ -30,6 +30,7 @@ _URLS: Mapping[Job, Callable[[PingSettings], str | None]] = {
     Job.REPORT: lambda ping: ping.report,
     Job.ALL_CLEAR: lambda ping: ping.all_clear,
     Job.BACKUP: lambda ping: ping.backup,
+    Job.ARCHIVE: lambda ping: ping.archive,
 }
 
 

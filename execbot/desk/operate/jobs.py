@@ -20,6 +20,7 @@ class Job(StrEnum):
     REPORT = "report"
     ALL_CLEAR = "all-clear"
     BACKUP = "backup"
+    ARCHIVE = "archive"
 
 
 JOB_VARIABLE = "EXECBOT_JOB"
@@ -27,19 +28,22 @@ JOB_VARIABLE = "EXECBOT_JOB"
 
 
 class Plan(Struct, frozen=True):
-    """Every so many minutes, or once a day at a time of the machine's.
+    """Every so many minutes, or once a day, or each Sunday, at a time of the machine's.
 
     `every` divides 60; `minute` is the first of the hour. With `hour` the job is daily. No daily
     job lies between 01:00 and 03:00: summer time leaves one of these hours out and repeats another.
+    Early on a Sunday it is weekend in New York, whatever the machine's zone.
     """
 
     every: int = 60
     minute: int = 0
     hour: int | None = None
+    on_sundays: bool = False
 
     @property
     def seconds(self) -> int:
-        return self.every * 60 if self.hour is None else 24 * 3600
+        days = 7 if self.on_sundays else 1
+        return self.every * 60 if self.hour is None else days * 24 * 3600
 
 
 class Task(Struct, frozen=True):
@@ -57,6 +61,9 @@ class Task(Struct, frozen=True):
 
 
 BACKUPS_KEPT = 14
+
+DAYS_IN_THE_JOURNAL = 90
+"""Months that ended longer ago are archived."""
 
 TASKS: Mapping[Job, Task] = {
     task.job: task
@@ -93,6 +100,12 @@ TASKS: Mapping[Job, Task] = {
             ("journal", "backup", "{backups}", "--keep", str(BACKUPS_KEPT)),
             "copies the journal",
             Plan(hour=4, minute=40),
+        ),
+        Task(
+            Job.ARCHIVE,
+            ("journal", "archive", "--before", f"{DAYS_IN_THE_JOURNAL}d"),
+            "moves old months out of the journal",
+            Plan(hour=5, minute=40, on_sundays=True),
         ),
     )
 }

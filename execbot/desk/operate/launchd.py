@@ -42,7 +42,9 @@ def _agent(launch: Launch, task: Task) -> dict[str, Any]:
     if task.plan is None:
         agent |= {"RunAtLoad": True, "KeepAlive": True, "ThrottleInterval": 1, "ExitTimeOut": 10}
     elif task.plan.hour is not None:
-        agent["StartCalendarInterval"] = {"Hour": task.plan.hour, "Minute": task.plan.minute}
+        days = {"Weekday": 0} if task.plan.on_sundays else {}
+        at = {"Hour": task.plan.hour, "Minute": task.plan.minute}
+        agent["StartCalendarInterval"] = {**days, **at}
     else:
         agent["StartInterval"] = task.plan.seconds
     return agent

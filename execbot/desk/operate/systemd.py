@@ -90,14 +90,15 @@ def _timer(launch: Launch, task: Task, plan: Plan) -> str:
 
 
 def is_made_up_for(task: Task) -> bool:
-    """Only what comes once a day and cannot trade: the rest comes again in a moment."""
+    """Only what comes once a day or week and cannot trade: the rest comes again in a moment."""
     return not task.may_trade and task.plan is not None and task.plan.hour is not None
 
 
 def on_calendar(plan: Plan) -> str:
     """systemd.time(7). Lists are written out: `09..16:00` would be seventeen minutes."""
     if plan.hour is not None:
-        return f"*-*-* {plan.hour:02}:{plan.minute:02}:00"
+        days = "Sun *-*-*" if plan.on_sundays else "*-*-*"
+        return f"{days} {plan.hour:02}:{plan.minute:02}:00"
     if plan.every == 60:
         return f"*-*-* *:{plan.minute:02}:00"
     return f"*-*-* *:{plan.minute:02}/{plan.every}:05"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date
@@ -15,10 +16,15 @@ from execbot.model.times import day_begins, iso
 
 ROWS_A_TIME = 5000
 
+OTHERS_AN_ORDER = 8
+"""At most so many signals, and decisions, that belong to no order leave for each order that may."""
 
-def chosen(journal: Books, before: date, closed_plans: Collection[str]) -> Taken:
-    """The orders from before a New York day that may leave: none is open or recent, and none
-    belongs to anything open or held.
+
+def chosen(
+    journal: Books, before: date, closed_plans: Collection[str], most: int = sys.maxsize
+) -> Taken:
+    """The orders from before a New York day that may leave, the oldest `most` of them (more where
+    one family has more): none is open or recent, and none belongs to anything open or held.
 
     `closed_plans` are the statuses of plans that are over. Raises JournalError.
     """
@@ -30,20 +36,23 @@ def chosen(journal: Books, before: date, closed_plans: Collection[str]) -> Taken
     links: list[Link] = []
     for family in families(member.link for member in members.values()):
         tied = {name for link in family for name in link.names()}
-        if not tied & held and may_leave(
-            (members[x.client_order_id] for x in family), moment, flat
-        ):
-            links += family
+        if tied & held or not may_leave((members[x.client_order_id] for x in family), moment, flat):
+            continue
+        if links and len(links) + len(family) > most:
+            break
+        links += family
     orders = tuple(link.client_order_id for link in links)
-    staying = set(names) - set(orders)
+    staying, others = set(names) - set(orders), most * OTHERS_AN_ORDER
     taken = Taken(
         orders=orders,
         order_ids=tuple(link.order_id for link in links if link.order_id),
         executions=tuple(_executions(journal, orders)),
-        signals=tuple(_signals(journal, moment, {x.signal_id for x in links if x.signal_id})),
+        signals=tuple(
+            _signals(journal, moment, {x.signal_id for x in links if x.signal_id}, others)
+        ),
         plans=tuple(sorted({link.plan_id for link in links if link.plan_id})),
     )
-    return _with_audit(journal, taken, moment, staying)
+    return _with_audit(journal, taken, moment, staying, others)
 
 
 # --- orders ------------------------------------------------------------------------------------
@@ -140,30 +149,35 @@ def _executions(journal: Books, orders: Iterable[str]) -> list[str]:
     return [row[0] for row in journal._rows(sql, (listed(orders),))]
 
 
-def _signals(journal: Books, moment: str, of_orders: set[str]) -> list[str]:
-    """Those of the orders that leave, and finished ones that led to no order here."""
+def _signals(journal: Books, moment: str, of_orders: set[str], most: int) -> list[str]:
+    """Those of the orders that leave, and the oldest finished ones that led to no order here."""
     rows = journal._rows(
         "SELECT s.signal_id, s.outcome, s.updated_at, o.client_order_id FROM signals s "
         "LEFT JOIN orders o ON o.client_order_id = s.client_order_id "
         "WHERE s.received_at < ? ORDER BY s.received_at",
         (moment,),
     )
-    return [
+    alone = [
         signal_id
         for signal_id, outcome, updated_at, order in rows
-        if signal_id in of_orders
-        or (order is None and outcome != "claimed" and updated_at < moment)
+        if signal_id not in of_orders
+        and (order is None and outcome != "claimed" and updated_at < moment)
     ]
+    return [*(row[0] for row in rows if row[0] in of_orders), *alone[:most]]
 
 
 # --- decisions ---------------------------------------------------------------------------------
 
 
-def _with_audit(journal: Books, taken: Taken, moment: str, staying: Collection[str]) -> Taken:
+def _with_audit(
+    journal: Books, taken: Taken, moment: str, staying: Collection[str], most: int
+) -> Taken:
     """Decisions about nothing that is kept leave too, but for the newest of a kind about a subject,
     and what contracts are one structure: those are asked for."""
     gone, seqs = frozenset(taken.subjects), list[int]()
     for seq, kind, subject in _decisions(journal, moment):
+        if len(seqs) >= most:
+            break
         if subject in gone or subject in staying or kind == TOGETHER:
             continue
         newer = journal._rows(

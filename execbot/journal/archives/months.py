@@ -7,9 +7,10 @@ from datetime import date, timedelta
 
 from msgspec import Struct
 
-ORDERS_A_FILE = 4_000
-"""All of a file is moved in one transaction, for which other writers wait: a second or two. To
-read an order of it, all of it is unpacked: a tenth of a second."""
+ORDERS_A_FILE = 400
+"""All of a file is moved in one transaction, for which other writers wait: `watch` too, which takes
+a journal that is locked for two seconds for one that fails. To read an order of a file, all of it
+is unpacked."""
 
 
 class Cut(Struct, frozen=True):

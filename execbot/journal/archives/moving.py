@@ -1,10 +1,12 @@
 """Moves past rows of the journal into a file of their own: the only way that rows leave it.
 
-All in one write transaction of the journal. First the file is written, compared with what the
-journal holds, and made durable under its final name; then the rows are deleted and the file is
-registered, together. A kill before the commit leaves the journal as it was, and at most a file that
-nobody reads; a kill after it leaves everything done. (SQLite does not commit two files in WAL mode
-as one, so the order of the two is what counts.)
+Others write meanwhile, `watch` among them. So first the file is written, compared with what the
+journal holds, and made durable under its final name, while nobody waits. Then, in one short write
+transaction, the same is chosen again and compared with the copy; the rows are deleted and the file
+is registered, together. Where something was told of them in between, nothing is moved, and the copy
+is made anew. A kill before the commit leaves the journal as it was, and at most a file that nobody
+reads; a kill after it leaves everything done. (SQLite does not commit two files in WAL mode as one,
+so the order of the two is what counts.)
 """
 
 from __future__ import annotations
@@ -13,6 +15,9 @@ import os
 from collections.abc import Collection
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
 
 from execbot.journal.archives.choosing import chosen
 from execbot.journal.archives.files import (
@@ -22,11 +27,12 @@ from execbot.journal.archives.files import (
     compressed,
     digest_of,
 )
+from execbot.journal.archives.months import ORDERS_A_FILE
 from execbot.journal.archives.tables import PACKED, Taken
 from execbot.journal.books import Books
 from execbot.journal.care.whole import flush
 from execbot.journal.codec import AMONG, listed
-from execbot.journal.errors import JournalCorrupt, JournalUnavailable
+from execbot.journal.errors import JournalCorrupt, JournalLocked, JournalUnavailable
 from execbot.journal.packing.texts import unpacked
 from execbot.journal.schema import LIVES_SINCE, NEVER_DELETED
 from execbot.journal.statements import first_raw
@@ -36,35 +42,79 @@ PART = "part.db"
 DIGITS = 12
 """Of a file's digest, in its name."""
 
+CHANGING = ("orders", "fills", "signals", "plans_in_force")
+"""Tables of which a row may change; to the others rows are only added."""
+
 Counted = dict[str, int]
 
 
-def archived(
-    journal: Books, before: date, month: str, closed_plans: Collection[str], now: datetime
-) -> Archive | None:
-    """Move what may leave of all that was wanted before a New York day; None where nothing may.
+class Held(Struct, frozen=True):
+    """Rows of the journal: how many of each table, and those that may change as they are."""
 
-    Raises JournalError: then the journal is as it was.
+    counted: Counted
+    rows: dict[str, frozenset[tuple[Any, ...]]]
+
+
+TRIES = 3
+"""Of one file: what is past is told of seldom, and never three times in a row."""
+
+
+class Copied(Struct, frozen=True):
+    """A file that is whole and on the disk, and what the journal held when it was written."""
+
+    path: Path
+    sha256: str
+    bytes: int
+    month: str
+    taken: Taken
+    held: Held
+    span: tuple[str, str]
+
+
+def archived(
+    journal: Books,
+    before: date,
+    month: str,
+    closed_plans: Collection[str],
+    now: datetime,
+    most: int = ORDERS_A_FILE,
+) -> Archive | None:
+    """Move the oldest `most` orders that may leave of all that were wanted before a New York day,
+    with what belongs to them; None where nothing may leave.
+
+    One process at a time. Raises JournalError: then the journal is as it was.
     """
-    directory = archives_beside(journal.path)
-    with journal.transaction(must_last=True):
-        taken = chosen(journal, before, closed_plans)
+    for _ in range(TRIES):
+        with journal.as_of_one_moment():
+            taken = chosen(journal, before, closed_plans, most)
         if not taken:
             return None
-        part = _fresh(directory)
-        try:
-            counted, span = _written(journal.path, part, taken)
-            name = _sealed(part, month)
-        except OSError as error:
-            message = f"the archive cannot be written: {part} ({error})"
-            raise JournalUnavailable(message, path=part) from error
-        finally:
-            _clear(part)
-        _deleted(journal, taken, counted)
-        return _registered(journal, directory / name, month, span, counted, taken, now)
+        copied = _copy(journal.path, month, taken)
+        with journal.transaction(must_last=True):
+            is_same = chosen(journal, before, closed_plans, most) == taken
+            if is_same and _held(journal, "main", taken) == copied.held:
+                _deleted(journal, taken, copied.held.counted)
+                return _registered(journal, copied, now)
+            if not journal._rows("SELECT 1 FROM archives WHERE name = ?", (copied.path.name,)):
+                copied.path.unlink()
+    words = f"past orders of {month} changed each time they were copied: {journal.path}"
+    raise JournalLocked(words, path=journal.path)
 
 
 # --- the file ----------------------------------------------------------------------------------
+
+
+def _copy(source: Path, month: str, taken: Taken) -> Copied:
+    part = _fresh(archives_beside(source))
+    try:
+        held, span = _written(source, part, taken)
+        path = part.with_name(_sealed(part, month))
+        return Copied(path, digest_of(path), path.stat().st_size, month, taken, held, span)
+    except OSError as error:
+        message = f"the archive cannot be written: {part} ({error})"
+        raise JournalUnavailable(message, path=part) from error
+    finally:
+        _clear(part)
 
 
 def _fresh(directory: Path) -> Path:
@@ -83,37 +133,49 @@ def _clear(part: Path) -> None:
         left.unlink(missing_ok=True)
 
 
-def _written(source: Path, part: Path, taken: Taken) -> tuple[Counted, tuple[str, str]]:
-    """Copy the rows and compare the copy; how many of each table, and from when to when."""
+def _written(source: Path, part: Path, taken: Taken) -> tuple[Held, tuple[str, str]]:
+    """Copy the rows and compare the copy; what they are, and from when to when."""
     with Books.open(part) as copy:
         copy._connection.create_function("plain", 2, _plain, deterministic=True)
         copy._run("PRAGMA journal_mode = DELETE")
         copy._run("ATTACH ? AS source", (f"{source.absolute().as_uri()}?mode=ro",))
         with copy.transaction():
-            counted = {table: _copied(copy, table, taken) for table in taken.rows()}
+            held = _held(copy, "source", taken)
+            for table, count in held.counted.items():
+                _copy_table(copy, table, taken, count)
         problems = copy.check()
         if problems:
             raise JournalCorrupt(f"the archive is damaged: {part} ({problems[0]})", path=part)
         span = _span(copy)
         copy._run("DETACH source")
-    return counted, span
+    return held, span
 
 
-def _copied(copy: Books, table: str, taken: Taken) -> int:
+def _held(books: Books, schema: str, taken: Taken) -> Held:
+    counted, rows = Counted(), dict[str, frozenset[tuple[Any, ...]]]()
+    for table in taken.rows():
+        values = _values(table, taken)
+        what = f"FROM {schema}.{table} WHERE {_picked(table, taken)}"
+        [(counted[table],)] = books._rows(f"SELECT count(*) {what}", values)
+        if table in CHANGING:
+            rows[table] = frozenset(map(tuple, books._rows(f"SELECT * {what}", values)))
+    return Held(counted, rows)
+
+
+def _copy_table(copy: Books, table: str, taken: Taken, count: int) -> None:
     """Raises JournalCorrupt where the copy is not what the journal holds."""
     columns = [row[1] for row in copy._rows(f"PRAGMA main.table_info({table})")]
     names = ",".join(columns)
     texts = ",".join(_as_text(table, name) for name in columns)
     held = f"SELECT {texts} FROM source.{table} WHERE {_picked(table, taken)}"
     values = _values(table, taken)
-    count = copy._run(f"INSERT INTO main.{table} ({names}) {held}", values)
+    copy._run(f"INSERT INTO main.{table} ({names}) {held}", values)
     other = copy._rows(
         f"SELECT count(*) FROM ({held} EXCEPT SELECT {names} FROM main.{table})", values
     )
     found = copy._rows(f"SELECT count(*) FROM main.{table}")
     if other[0][0] or found[0][0] != count:
         raise JournalCorrupt(f"the archive is not what was copied: {table}", path=copy.path)
-    return count
 
 
 def _as_text(table: str, column: str) -> str:
@@ -207,28 +269,21 @@ def _keep_lives(journal: Books, taken: Taken) -> None:
         journal.meta_set(LIVES_SINCE, max(int(last), int(journal.meta_get(LIVES_SINCE, 0))))
 
 
-def _registered(
-    journal: Books,
-    path: Path,
-    month: str,
-    span: tuple[str, str],
-    counted: Counted,
-    taken: Taken,
-    now: datetime,
-) -> Archive:
+def _registered(journal: Books, copied: Copied, now: datetime) -> Archive:
+    name, counted = copied.path.name, copied.held.counted
     journal._run(
         "INSERT INTO archives (name, sha256, bytes, month, first_at, last_at, orders, events, "
         "fills, archived_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            *(path.name, digest_of(path), path.stat().st_size, month, *span),
+            *(name, copied.sha256, copied.bytes, copied.month, *copied.span),
             *(counted["orders"], counted["order_events"], counted["fills"], iso(now)),
         ),
     )
-    [row] = journal._rows("SELECT * FROM archives WHERE name = ?", (path.name,))
+    [row] = journal._rows("SELECT * FROM archives WHERE name = ?", (name,))
     found = archive_of(row)
     journal._run_many(
         "INSERT OR REPLACE INTO archived_ids (id, kind, archive) VALUES (?, ?, ?)",
-        sorted((name, kind, found.number) for name, kind in taken.ids()),
+        sorted((one, kind, found.number) for one, kind in copied.taken.ids()),
     )
     return found
 
@@ -236,7 +291,8 @@ def _registered(
 # --- its room ----------------------------------------------------------------------------------
 
 SHRUNK_MAX = 200_000_000
-"""Bytes of a journal that is written anew at once: a second or two, for which writers wait."""
+"""Bytes of a journal that is written anew at once: a second or two, for which writers wait. Never
+beside a `watch`."""
 
 
 def shrunk(journal: Books) -> None:

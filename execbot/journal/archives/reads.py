@@ -2,14 +2,16 @@
 
 What is asked for by a time opens the archives of that time only; what is asked for by an id is
 looked for in the journal first. So whoever asks for nothing of the past opens no archive, and
-whoever does gets the same answer as before the months were archived.
+whoever does gets the same answer as before the months were archived. Both are asked as of one
+moment: what is archived, or comes back, in between would be told twice, or not at all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from execbot.journal.archives.past import Past
 from execbot.journal.archives.returning import bring_back
@@ -29,10 +31,28 @@ from execbot.journal.records import (
 )
 from execbot.model.times import day_begins, iso
 
+P = ParamSpec("P")
+S = TypeVar("S", bound=Past)
+T = TypeVar("T")
+
+
+def at_one_moment(
+    read: Callable[Concatenate[S, P], T],
+) -> Callable[Concatenate[S, P], T]:
+    """Ask the journal and its archives without a commit of others in between."""
+
+    @wraps(read)
+    def asked(journal: S, /, *values: P.args, **named: P.kwargs) -> T:
+        with journal.as_of_one_moment():
+            return read(journal, *values, **named)
+
+    return asked
+
 
 class OrderReads(Past):
     """Orders."""
 
+    @at_one_moment
     def orders(
         self,
         status: Which = "all",
@@ -62,6 +82,7 @@ class OrderReads(Past):
             found = _newest_first(found)[:limit]
         return found
 
+    @at_one_moment
     def orders_of_days(
         self, since: datetime, until: datetime, *, with_open: bool = False, legs: bool = True
     ) -> list[OrderRecord]:
@@ -71,12 +92,14 @@ class OrderReads(Past):
         )
         return _newest_first([*found, *past]) if past else found
 
+    @at_one_moment
     def order_by_client_id(self, client_order_id: str) -> OrderRecord | None:
         found = super().order_by_client_id(client_order_id)
         return found or self._one_of(
             IdKind.ORDER, client_order_id, lambda books: books.order_by_client_id(client_order_id)
         )
 
+    @at_one_moment
     def order_by_broker_id(self, order_id: str) -> OrderRecord | None:
         found = super().order_by_broker_id(order_id)
         return found or self._one_of(
@@ -89,6 +112,7 @@ class OrderReads(Past):
         found = self._of_ids([name], kind, lambda books, _: [read(books)]) if name else []
         return found[0] if found else None
 
+    @at_one_moment
     def orders_alone(self, client_order_ids: Iterable[str]) -> list[OrderRecord]:
         wanted = set(client_order_ids)
         found = super().orders_alone(wanted)
@@ -97,6 +121,7 @@ class OrderReads(Past):
             return found
         return [*found, *self._of_ids(missing, IdKind.ORDER, Books.orders_alone)]
 
+    @at_one_moment
     def orders_named(self, prefix: str) -> list[OrderRecord]:
         rows = self._rows(
             "SELECT id FROM archived_ids WHERE id >= ? AND id < ? AND kind = ?",
@@ -105,12 +130,14 @@ class OrderReads(Past):
         past = self._of_ids([row[0] for row in rows], IdKind.ORDER, Books.orders_alone)
         return sorted([*super().orders_named(prefix), *past], key=_order_id)
 
+    @at_one_moment
     def legs_of(self, client_order_id: str) -> list[OrderRecord]:
         found = super().legs_of(client_order_id)
         return found or self._of_ids(
             [client_order_id], IdKind.ORDER, lambda books, _: books.legs_of(client_order_id)
         )
 
+    @at_one_moment
     def client_ids_of(self, order_ids: Iterable[str]) -> dict[str, str]:
         wanted = set(order_ids)
         found = super().client_ids_of(wanted)
@@ -121,6 +148,7 @@ class OrderReads(Past):
         )
         return found | dict(past)
 
+    @at_one_moment
     def successors_of(self, order_ids: Iterable[str]) -> dict[str, set[str]]:
         wanted = set(order_ids)
         found = super().successors_of(wanted)
@@ -152,6 +180,7 @@ class OrderReads(Past):
 class ExecutionReads(OrderReads):
     """Executions."""
 
+    @at_one_moment
     def executions(
         self,
         since: datetime | None = None,
@@ -164,6 +193,7 @@ class ExecutionReads(OrderReads):
         )
         return sorted([*found, *past], key=_when) if past else found
 
+    @at_one_moment
     def executions_of_orders(self, client_order_ids: Iterable[str]) -> dict[str, list[Execution]]:
         wanted = set(client_order_ids)
         found = super().executions_of_orders(wanted)
@@ -174,17 +204,22 @@ class ExecutionReads(OrderReads):
         )
         return found | dict(past)
 
+    @at_one_moment
     def executions_of(self, client_order_id: str) -> list[Execution]:
         return super().executions_of(client_order_id) or self._of_ids(
             [client_order_id], IdKind.ORDER, lambda books, _: books.executions_of(client_order_id)
         )
 
+    @at_one_moment
     def first_execution(self, symbol: str) -> Execution | None:
         found = super().first_execution(symbol)
+        if self.position(symbol) is None:
+            return found  # nobody ever had it: no archive need be opened
         # All of them: the first of an archive may have come back.
         past = self._of_span(lambda books: books.executions(symbol=symbol), _owner)
         return min([*([found] if found else []), *past], key=_when, default=None)
 
+    @at_one_moment
     def first_execution_at(self) -> datetime | None:
         firsts = [super().first_execution_at()]
         for archive in self.archives():
@@ -192,11 +227,15 @@ class ExecutionReads(OrderReads):
                 firsts.append(books.first_execution_at())
         return min((at for at in firsts if at is not None), default=None)
 
+    @at_one_moment
     def was_traded(self, symbol: str) -> bool:
         if super().was_traded(symbol):
             return True
+        if self.position(symbol) is None:
+            return False
         return any(self._of_span(lambda books: [books.was_traded(symbol)], lambda _: ""))
 
+    @at_one_moment
     def execution_owners(self, execution_ids: Iterable[str]) -> dict[str, str]:
         wanted = set(execution_ids)
         found = super().execution_owners(wanted)
@@ -207,6 +246,7 @@ class ExecutionReads(OrderReads):
         )
         return found | dict(past)
 
+    @at_one_moment
     def _has_executions(self, symbol: str, since: datetime, until: datetime | None) -> bool:
         if super()._has_executions(symbol, since, until):
             return True
@@ -219,6 +259,7 @@ class ExecutionReads(OrderReads):
             )
         )
 
+    @at_one_moment
     def archived_symbols(self) -> list[str]:
         """Every symbol with executions in an archive."""
         found = self._of_span(
@@ -231,11 +272,13 @@ class ExecutionReads(OrderReads):
 class EventReads(ExecutionReads):
     """The history of one order."""
 
+    @at_one_moment
     def events_of(self, client_order_id: str, *, after: int = 0) -> list[EventRecord]:
         return super().events_of(client_order_id, after=after) or self._of_order(
             client_order_id, lambda books: books.events_of(client_order_id, after=after)
         )
 
+    @at_one_moment
     def trails(self, client_order_ids: Iterable[str]) -> list[Trail]:
         wanted = set(client_order_ids)
         found = super().trails(wanted)
@@ -243,22 +286,26 @@ class EventReads(ExecutionReads):
         past = self._of_ids(missing, IdKind.ORDER, lambda books, names: books.trails(names))
         return sorted([*found, *past], key=lambda trail: trail.client_order_id) if past else found
 
+    @at_one_moment
     def has_note(self, client_order_id: str, note: str) -> bool:
         return super().has_note(client_order_id, note) or any(
             self._of_order(client_order_id, lambda b: [b.has_note(client_order_id, note)])
         )
 
+    @at_one_moment
     def has_act(self, client_order_id: str, kind: str) -> bool:
         return super().has_act(client_order_id, kind) or any(
             self._of_order(client_order_id, lambda b: [b.has_act(client_order_id, kind)])
         )
 
+    @at_one_moment
     def acts_of(self, client_order_id: str, kinds: Iterable[str]) -> list[str]:
         wanted = list(kinds)
         return super().acts_of(client_order_id, wanted) or self._of_order(
             client_order_id, lambda books: books.acts_of(client_order_id, wanted)
         )
 
+    @at_one_moment
     def last_act(self, client_order_id: str) -> LastAct | None:
         found = super().last_act(client_order_id)
         if found is not None:
@@ -278,11 +325,13 @@ class EventReads(ExecutionReads):
 class LedgerReads(EventReads):
     """Decisions, signals and plans."""
 
+    @at_one_moment
     def audit_of(self, subject: str) -> list[AuditRow]:
         found = super().audit_of(subject)
         past = self._about(subject, lambda books: books.audit_of(subject))
         return sorted([*found, *past], key=lambda row: row.seq) if past else found
 
+    @at_one_moment
     def last_audit(self, kind: str, subject: str) -> AuditRow | None:
         found = super().last_audit(kind, subject)
         past = self._about(subject, lambda b: [b.last_audit(kind, subject)]) if not found else []
@@ -295,6 +344,7 @@ class LedgerReads(EventReads):
                 return found
         return []
 
+    @at_one_moment
     def recoveries(self, since: datetime, until: datetime | None = None) -> list[AuditRow]:
         found = super().recoveries(since, until)
         past = self._of_span(
@@ -302,6 +352,7 @@ class LedgerReads(EventReads):
         )
         return sorted([*found, *past], key=lambda row: (row.at, row.seq)) if past else found
 
+    @at_one_moment
     def reported(self, since: datetime, until: datetime | None = None) -> list[AuditRow]:
         found = super().reported(since, until)
         past = self._of_span(
@@ -309,6 +360,7 @@ class LedgerReads(EventReads):
         )
         return sorted([*found, *past], key=lambda row: (row.at, row.seq)) if past else found
 
+    @at_one_moment
     def signal_times(self, since: datetime, until: datetime | None = None) -> list[SignalTimes]:
         found = super().signal_times(since, until)
         past = self._of_span(
@@ -324,6 +376,7 @@ class LedgerReads(EventReads):
                 return False
             return super().claim_signal(signal_id, symbol, body, at)
 
+    @at_one_moment
     def signal(self, signal_id: str) -> SignalRecord | None:
         found = super().signal(signal_id)
         if found is not None:
@@ -331,6 +384,7 @@ class LedgerReads(EventReads):
         past = self._of_ids([signal_id], IdKind.SIGNAL, lambda b, _: [b.signal(signal_id)])
         return past[0] if past else None
 
+    @at_one_moment
     def signals(self, *, since: datetime | None = None, limit: int = 1000) -> list[SignalRecord]:
         found = super().signals(since=since, limit=limit)
         if len(found) >= limit:
@@ -340,6 +394,7 @@ class LedgerReads(EventReads):
         )
         return sorted([*found, *past], key=_signal_age)[:limit] if past else found
 
+    @at_one_moment
     def plan(self, plan_id: str) -> PlanRecord | None:
         found = super().plan(plan_id)
         if found is not None:
@@ -347,11 +402,13 @@ class LedgerReads(EventReads):
         past = self._of_ids([plan_id], IdKind.PLAN, lambda books, _: [books.plan(plan_id)])
         return past[0] if past else None
 
+    @at_one_moment
     def plan_history(self, plan_id: str) -> list[PlanRecord]:
         return super().plan_history(plan_id) or self._of_ids(
             [plan_id], IdKind.PLAN, lambda books, _: books.plan_history(plan_id)
         )
 
+    @at_one_moment
     def plan_ends(self, plan_ids: Iterable[str]) -> list[PlanRecord]:
         wanted = set(plan_ids)
         found = super().plan_ends(wanted)
@@ -361,6 +418,7 @@ class LedgerReads(EventReads):
         past = self._of_ids(missing, IdKind.PLAN, lambda books, names: books.plan_ends(names))
         return sorted([*found, *past], key=lambda record: (record.plan_id, record.version))
 
+    @at_one_moment
     def plan_ids_of(
         self, symbols: Iterable[str], since: datetime | None = None, until: datetime | None = None
     ) -> list[str]:
@@ -391,6 +449,7 @@ class LedgerReads(EventReads):
             self._bring_back(row[0] for row in owners)
             return super().save_plan(plan_id, symbol, status, body, at, version=version)
 
+    @at_one_moment
     def first_written(self) -> datetime | None:
         first = super().first_written()
         past = [datetime.fromisoformat(archive.first_at) for archive in self.archives()]

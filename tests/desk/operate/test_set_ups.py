@@ -99,7 +99,7 @@ def test_systemd_begins_what_hangs_or_ends_again_and_what_trades_never_late(laun
     assert len(timers) == len(TASKS) - 1
     assert all("AccuracySec=1s" in text for text in timers.values())
     late = {name for name, text in timers.items() if "Persistent=true" in text}
-    assert late == {"execbot-paper-all-clear.timer", "execbot-paper-backup.timer"}
+    assert late == {f"execbot-paper-{job}.timer" for job in ("all-clear", "backup", "archive")}
     assert not {
         name for name in late for task in TASKS.values() if task.may_trade and task.job in name
     }
@@ -128,7 +128,7 @@ def test_cron_takes_every_line_and_the_shell_calls_what_was_meant(launch: Launch
     for words, known in called(launch):
         assert words[-3:] == ["--mode", "paper", "--quiet"]
         assert known == {"ODD": ODD, "EXECBOT_CONFIG": launch.environment["EXECBOT_CONFIG"]}
-    assert [words[:-3] for words, _ in called(launch)][-1][2] == str(launch.backups)
+    assert [words[:-3] for words, _ in called(launch)][-2][2] == str(launch.backups)
     needs("crontab")
     checked = subprocess.run(
         ["crontab", "-n", path.name], cwd=path.parent, capture_output=True, text=True

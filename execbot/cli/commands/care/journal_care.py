@@ -10,7 +10,7 @@ import typer
 
 from execbot.cli.command import Cli, command
 from execbot.cli.exit_codes import ExitCode
-from execbot.cli.flags.times import read_date
+from execbot.cli.flags.times import read_day
 from execbot.cli.job import as_job
 from execbot.cli.show.list_form import ColumnsFlag, CsvFlag, list_form
 from execbot.cli.show.output import Table
@@ -232,25 +232,32 @@ def _signals_lines(signals: SignalsCarried | None, how: str) -> list[str]:
 
 
 @command
+@as_job(lambda given: "archive")
 def archive(
     cli: Cli,
     before: Annotated[
-        str, typer.Option(help="Months that ended before this New York date.", metavar="YYYY-MM-DD")
+        str,
+        typer.Option(
+            help="Months that ended before this New York date, or so long ago: 90d.",
+            metavar="YYYY-MM-DD",
+        ),
     ],
 ) -> None:
     """Move closed months out of the journal into files of their own.
 
     `orders` and `report` still read them when asked for that time, and an order by its id; an id
     that was used stays used. What is open stays, and so do the fills of a position that is still
-    held. Ends with 9 while `watch` runs; stops and targets rest at the broker meanwhile.
+    held. `watch` and trading go on meanwhile; what was moved before a kill stays moved. The file
+    shrinks where no `watch` runs; where one does, its room is filled first. Ends with 9 while
+    another `archive` runs.
 
     \b
     Examples:
       execbot journal archive --before 2026-07-01
-      execbot journal archive --before $(date -d '-90 days' +%F) --json
+      40 5 * * 0 execbot journal archive --before 90d --quiet --mode paper
     """
-    day = read_date("--before", before)
     with cli.open(need=Need.LOOK) as desk:
+        day = read_day("--before", before, desk.now())
         done = archiving.archive(desk, day)
         cli.show(
             {
@@ -272,6 +279,8 @@ def _archived_views(done: Archived) -> list[Table | str]:
         return [f"There was nothing to archive before {done.before}.", *views]
     orders = sum(one.orders for one in done.archives)
     size = f"{_megabytes(done.bytes_before)} before, {_megabytes(done.bytes_after)} now"
+    if done.bytes_after >= done.bytes_before:
+        size = f"{_megabytes(done.bytes_after)}, with room inside that is filled first"
     said = f"{orders} orders from before {done.before} are archived; the journal: {size}."
     return [said, *views, _archives_table(done.archives)]
 

@@ -24,7 +24,7 @@ def service(
         bool, typer.Option("--write", help="Write the files; without it they are shown.")
     ] = False,
 ) -> None:
-    """A set-up for watch, reconcile, queue, health, report, the daily all-clear and backups.
+    """A set-up for watch and its jobs, from reconciling to backups and archiving.
 
     Made for the mode, the trading.yaml and the state directory in use. Nothing is started: the
     commands that do so are shown. No secret is written: keys come from the credentials file, as

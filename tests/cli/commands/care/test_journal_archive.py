@@ -1,20 +1,31 @@
 """Goal: `journal archive` moves closed months away beside trading, and nothing forgets them.
 
 Method: processes against the served exchange, on a journal with cloned past months; other commands
-are given at the same time, and the archives are taken away, damaged, backed up and put back.
+are given at the same time, `watch` follows fills meanwhile, the archiving is killed, and the
+archives are taken away, damaged, backed up and put back.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 from journal.grown import grow
-from support.processes import Server, done, execbot, start_execbot
-from support.waiting import eventually
+from support.processes import Server, done, execbot
+from support.watching import Watching, watching
+
+from execbot.desk.journals.alone import one_that_archives
 
 COPIES = 100
 LIMITS = """
@@ -94,30 +105,111 @@ def test_an_archived_id_is_sent_to_nobody_again(server: Server, env: dict[str, s
     assert len(server.orders()) == sent
 
 
-@pytest.mark.long
-def test_archive_waits_for_watch_to_end_and_trading_goes_on_beside_it(
-    server: Server, env: dict[str, str], tmp_path: Path
-) -> None:
-    output = tmp_path / "watch"
-    watch = start_execbot(["watch", "--plain"], env, stdout=output.open("w"), stderr=None)
+ASKED = (
+    "positions history AAPL",
+    "report --daily --date {day}",
+    "report --from {day} --to {later}",
+    "trades --since {day} --until {later}",
+    "orders --status all --symbol AAPL --limit 1000",
+)
+"""About days that are over; nothing that `watch` does now changes an answer."""
+
+
+def told_of_the_past(env: dict[str, str]) -> dict[str, Any]:
+    today = datetime.now(UTC).date()
+    days = {"day": str(today - timedelta(days=80)), "later": str(today - timedelta(days=40))}
+    return {words: done(env, *words.format(**days).split()) for words in ASKED}
+
+
+@contextmanager
+def traded(server: Server, env: dict[str, str]) -> Iterator[None]:
+    """Somebody else buys and sells as fast as the exchange takes it: `watch` follows all of it."""
+    is_over = threading.Event()
+
+    def trade() -> None:
+        wish = {"symbol": "MSFT", "type": "market", "qty": "1", "time_in_force": "day"}
+        while not is_over.is_set():
+            for side in ("buy", "sell"):
+                while not is_taken({**wish, "side": side}):
+                    pass
+
+    def is_taken(order: dict[str, str]) -> bool:
+        """Not as long as the one before it, of the other side, works."""
+        with suppress(HTTPError):
+            return bool(server.call("POST", "/v2/orders", order))
+        return False
+
+    trader = threading.Thread(target=trade)
+    trader.start()
     try:
-        assert eventually(lambda: "connected" in output.read_text())
-        refused = execbot(["journal", "archive", "--before", "2100-01-01", "--json"], env)
-        assert (refused.code, refused.error["kind"]) == (9, "watch.already_running")
+        yield
     finally:
-        watch.terminate()
-        watch.communicate()
-    before = len(server.orders())
-    running = start_execbot(["journal", "archive", "--before", "2100-01-01", "--json"], env)
-    names = [f"beside-{number}" for number in range(4)]
-    for name in names:
-        done(env, "submit", "AAPL", "--qty", "1", "--client-order-id", name, "--also", "--add")
-    out, err = running.communicate()
-    assert running.returncode == 0, (out, err)
-    assert len(server.orders()) == before + len(names)
+        is_over.set()
+        trader.join()
+
+
+def alarms_of(watch: Watching) -> list[dict[str, Any]]:
+    said = [json.loads(line) for line in (watch.home / "watch.out").read_text().splitlines()]
+    assert any(line["type"] == "order" for line in said)
+    return [line for line in said if line["type"] in ("alarm", "journal")]
+
+
+def judged(server: Server, env: dict[str, str], told: dict[str, Any]) -> None:
+    """The exchange has what the journal has, each order once; of the past nothing has changed."""
     done(env, "reconcile", "--wait")
-    assert {order["client_order_id"] for order in all_orders(env)} > set(names)
+    held = {item["symbol"]: item["qty"] for item in server.get("/v2/positions")}
+    assert {item["symbol"]: item["qty"] for item in done(env, "positions")} == held
+    ours = [one["id"] for one in done(env, "orders", "--status", "all", "--limit", "100000")]
+    assert len(ours) == len(set(ours))
+    assert {one["id"] for one in server.orders()} <= set(ours)
+    assert told_of_the_past(env) == told
     done(env, "journal", "verify")
+    used = all_orders(env)[-1]["client_order_id"]
+    again = execbot(["submit", "KO", "--qty", "1", "--client-order-id", used, "--json"], env)
+    assert "was used for another order" in again.err
+
+
+def test_months_are_archived_beside_a_watch_that_follows_fills(
+    server: Server, env: dict[str, str]
+) -> None:
+    told = told_of_the_past(env)
+    with watching(env) as watch:
+        with traded(server, env):
+            moved = archive(env)
+        assert sum(one["orders"] for one in moved["archives"]) > COPIES
+        judged(server, env, told)
+        assert alarms_of(watch) == []
+        watch.end()
+
+
+def test_an_archive_that_is_killed_beside_watch_is_finished_by_the_next(
+    server: Server, env: dict[str, str]
+) -> None:
+    told = told_of_the_past(env)
+    step, code = 0, -signal.SIGKILL
+    with watching(env) as watch:
+        with traded(server, env):
+            while code == -signal.SIGKILL:
+                step += 7
+                words = ["-m", "journal.killed", str(journal_of(env)), str(step)]
+                tests = {"PYTHONPATH": str(Path(__file__).parents[3])}
+                ended = subprocess.run([sys.executable, *words], env={**env, **tests}, check=False)
+                code = ended.returncode
+        assert code == 0 and step > 60
+        judged(server, env, told)
+        assert alarms_of(watch) == []
+        watch.end()
+    directory = journal_of(env).with_name("journal.archives")
+    assert not list(directory.glob("part*"))
+
+
+def test_a_second_archive_ends_with_9(env: dict[str, str]) -> None:
+    with one_that_archives(journal_of(env).parent):
+        for words in (("archive", "--before", "90d"), ("restore", str(journal_of(env)), "--yes")):
+            refused = execbot(["journal", *words, "--json"], env)
+            assert (refused.code, refused.error["kind"]) == (9, "journal.already_archiving"), words
+    days = done(env, "journal", "archive", "--before", "90d")
+    assert days["before"] <= (datetime.now(UTC) - timedelta(days=80)).date().isoformat()
 
 
 def test_a_backup_takes_the_archives_along_and_restore_puts_them_back(
