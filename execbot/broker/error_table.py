@@ -16,12 +16,14 @@ from execbot.broker.refusals.account import (
     SERVICE_ROWS,
 )
 from execbot.broker.refusals.change import CHANGE_ROWS, MISSING_ROWS
+from execbot.broker.refusals.options import OPTION_ROWS
 from execbot.broker.refusals.order import ORDER_RULE_ROWS, SYMBOL_ROWS
 from execbot.broker.remedy import Row
 
 ROWS: tuple[Row, ...] = (
     *AUTHENTICATION_ROWS,
     *MONEY_ROWS,
+    *OPTION_ROWS,
     *ACCOUNT_ROWS,
     *CONFLICT_ROWS,
     *SYMBOL_ROWS,

@@ -49,12 +49,18 @@ def _spread_words(order: Order | OrderRequest, legs: Sequence[Any]) -> str:
     units = order.qty or Decimal(1)
     named = ", ".join(
         f"{leg.side.value} {getattr(leg, 'ratio', None) or text((leg.qty or units) / units)} "
-        f"{leg.symbol}"
+        f"{leg.symbol}{' to close' if _closes(leg) else ''}"
         for leg in legs
     )
     count = f"{text(units)} spread{'s' if units != 1 else ''}"
     which = f" ({named})" if named else ""
     return f"{count}{which} {net_words(order.limit_price)}, {order.time_in_force.value}"
+
+
+def _closes(leg: Any) -> bool:
+    """A leg as it was asked for, or as the broker shows it."""
+    opens = getattr(leg, "opens", None)
+    return (leg.position_intent or "").endswith("_to_close") if opens is None else not opens
 
 
 def spreads_words(order: Order, underlying: str = "") -> str:

@@ -94,6 +94,86 @@ def test_recorded_refusals_become_their_kinds(payloads: Path) -> None:
     assert found == expected
 
 
+OPTION_TEXTS = {
+    "broker.option_terms": """
+        422 invalid options order_type
+        422 invalid order type for options trading
+        422 order_time_in_force provided not supported for options trading
+        422 invalid option time_in_force
+        422 extended hours is not supported for options trading
+        422 notional orders are not supported for options trading
+        422 complex orders not supported for options trading
+        422 qty must be integer for options trading
+        422 limit price is required for limit orders
+        422 limit price is only valid for limit orders
+        422 invalid limit price
+        422 leg.1 position intent is required
+        422 rolling contracts ambiguity
+        422 underlying asset mismatch: AAPL != MSFT
+        422 invalid contract
+        422 European-style option legs in a multi-leg order must have the same expiration date""",
+    "broker.options_limit": """
+        422 options order qty must be <= 500
+        422 options order notional is 50000 must be <= 40000
+        422 exceeded account limit for contracts expiring today (requested: 1, held+open: 9)""",
+    "broker.contract_expires_soon": """
+        422 contract "AAPL261218C00250000" expires soon, unable to open new positions""",
+    "broker.not_tradable": """
+        422 contract "AAPL261218C00250000" is expired
+        422 contract "AAPL261218C00250000" is not active""",
+    "broker.options_level": """
+        403 account not eligible for level2 options trading
+        403 account not eligible to trade long option contracts
+        403 account not eligible to trade spreads or uncovered contracts""",
+    "broker.account_not_authorized": """
+        403 account not authorized to trade options""",
+    "broker.uncovered_contract": """
+        403 account not eligible to trade uncovered option contracts""",
+    "broker.insufficient_underlying": """
+        403 insufficient underlying qty available for covered call (required: 100, available: 0)
+        403 insufficient underlying qty available for deliverable: AAPL""",
+    "broker.insufficient_options_buying_power": """
+        403 insufficient options buying power for cash-secured put (required: 2, available: 1)
+        403 insufficient options buying power""",
+    "broker.options_disabled": """
+        422 submit mleg order is disabled
+        422 replace mleg order is disabled""",
+    "broker.assignment_lock": """
+        403 active assignment lock on AAPL, cannot close all long options""",
+    "broker.not_exercised": """
+        403 contract AAPL261218C00250000 is out of the money
+        403 contract AAPL261218C00250000 is marked do not exercise
+        403 contract AAPL1261218C00250000 is non-standard and cannot be exercised
+        403 exercise requests are not accepted after market close
+        403 insufficient cash available
+        403 insufficient regt buying power
+        403 no qty available to exercise
+        403 no available position for the specified contract
+        403 dne requests are not accepted after 16:30""",
+    "broker.market_closed": """
+        422 options market orders are only allowed during market hours""",
+    "broker.position_intent_mismatch": """
+        422 position intent mismatch, inferred: sell_to_open, specified: sell_to_close""",
+    "broker.replace_raced": """
+        422 leg order is already in filled state""",
+    "broker.position_not_found": """
+        404 long position not found: AAPL261218C00250000""",
+}
+"""What Alpaca says of options, by the kind that it becomes."""
+
+
+def test_every_text_about_options_has_an_explanation() -> None:
+    wrong = []
+    for kind, texts in OPTION_TEXTS.items():
+        for line in filter(None, map(str.strip, texts.splitlines())):
+            status, _, message = line.partition(" ")
+            code = {"403": 40310000, "404": 40410000, "422": 42210000}[status]
+            body = json.dumps({"code": code, "message": message})
+            found = classify(int(status), body, {}, method="POST", path="/v2/orders")
+            wrong += [(line, found.kind)] if found.kind != kind else []
+    assert wrong == []
+
+
 OWN_TABLE = [
     (403, 40310000, "insufficient buying power", "broker.insufficient_buying_power", "adjustable"),
     (

@@ -183,15 +183,6 @@ ACCOUNT_ROWS: tuple[Row, ...] = (
         "trade another asset class",
     ),
     Row(
-        "broker.options_level",
-        Remedy.FATAL_ACCOUNT,
-        REFUSALS,
-        r"not eligible for level",
-        "The account's options level is too low for this order",
-        "Alpaca grants options trading in levels.",
-        "ask Alpaca for a higher level",
-    ),
-    Row(
         "broker.advanced_instructions_not_allowed",
         Remedy.FATAL_REQUEST,
         REFUSALS,
