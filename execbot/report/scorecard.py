@@ -128,7 +128,7 @@ def _mean(row: CostRow | None) -> Decimal | None:
 
 
 def _bps(value: Decimal | None) -> str:
-    return "-" if value is None else f"{text(value)} bps"
+    return "-" if value is None else f"{value:z.2f} bps"
 
 
 def _position_tracking(basis: Basis) -> Line:

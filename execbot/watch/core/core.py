@@ -221,7 +221,7 @@ class WatchCore:
                     state.plan = older
                     continue
                 if older.status is PlanStatus.PENDING:
-                    jobs.append(_superseded(older, now))
+                    jobs += self._waits(state, older, now)
                 if newer is known:
                     continue
             _begin(state, plan)
@@ -236,22 +236,25 @@ class WatchCore:
 
     def _next_plan(self, state: SymbolState, now: datetime) -> list[Job]:
         """Who enters again at once has a new plan before the old one has ended: it begins with the
-        first share of its own entry."""
+        first share of its own entry. Once both entries have filled, the newest counts for all."""
         new, old = state.next_plan, state.plan
         if new is None:
             return []
-        entry = state.orders.get(new.entry_client_order_id or "")
+        filled = _filled(state, new)
         is_over = old is None or old.status is PlanStatus.CLOSED
-        has_begun = new.status is not PlanStatus.PENDING
-        if not (is_over or has_begun or (entry is not None and entry.order.filled_qty > 0)):
+        if not (is_over or filled or new.status is not PlanStatus.PENDING):
             return []
         state.next_plan = None
+        if old is not None and not is_over and new.created_at < old.created_at:
+            return [_superseded(new, now), *_joined(state, new, old, filled)]
         without_memory(state)
         _begin(state, new)
         if old is None or is_over:
             return []
-        joins = entry is not None and abs(state.qty) > entry.order.filled_qty
-        return [_superseded(old, now), *([_replaced(state, old, new)] if joins else [])]
+        if old.status is PlanStatus.PENDING and not _filled(state, old):
+            state.next_plan = old  # its entry rests still, and may outlive what this one brought
+            return []
+        return [_superseded(old, now), *_joined(state, old, new, filled)]
 
     # --- the stream ------------------------------------------------------------------------
 
@@ -379,13 +382,27 @@ def _begin(state: SymbolState, plan: ExitPlan) -> None:
     state.taken_away, state.hands_off_until = 0, None
 
 
-def _replaced(state: SymbolState, old: ExitPlan, new: ExitPlan) -> Note:
-    """Two entries with exits of their own have filled: shares of the first may risk more now."""
+def _filled(state: SymbolState, plan: ExitPlan) -> Decimal:
+    """What the entry of the plan has filled, under whatever id: it may have been replaced."""
+    by_id = {record.order.id: record for record in state.orders.values() if record.order.id}
+    record = state.orders.get(plan.entry_client_order_id or "")
+    filled = ZERO
+    while record is not None:
+        filled += record.order.filled_qty
+        record = by_id.pop(record.order.replaced_by or "", None)
+    return filled
+
+
+def _joined(state: SymbolState, old: ExitPlan, new: ExitPlan, filled: Decimal) -> list[Note]:
+    """Two entries with exits of their own have filled: shares of the first may risk more now.
+    `filled`: by the one that came last."""
+    if abs(state.qty) <= filled:
+        return []
     message = (
         f"the exits of its newest entry count for all {text(abs(state.qty))} now: "
         f"stop {_stop_words(new)}, where the first had {_stop_words(old)}"
     )
-    return alarm("plan_replaced", state.symbol, message)
+    return [alarm("plan_replaced", state.symbol, message)]
 
 
 def _stop_words(plan: ExitPlan) -> str:

@@ -120,6 +120,11 @@ class Session(Disturbed):
         self.outages.happen()
         self.outages.end_if_due()
         is_locked = self.world.locked_at is not None
+        # Before a kill is drawn: that is of `watch`, not of the trader's processes.
+        if self.closer.random() < 0.005 and not is_locked:
+            self.close()
+        if self.second.random() < 0.02 and not is_locked:
+            self.enter_beside()
         for chance, what in CHANCES:
             if self.rng.random() < chance and (not is_locked or what in WITHOUT_JOURNAL):
                 what(self)
@@ -128,10 +133,6 @@ class Session(Disturbed):
             self.spoil()
         if self.silencer.random() < 0.002:
             self.lies.unreported(self.silencer)
-        if self.closer.random() < 0.005 and not is_locked:
-            self.close()
-        if self.second.random() < 0.02 and not is_locked:
-            self.enter_beside()
 
     def move_price(self) -> None:
         if self.rng.random() < 0.25:

@@ -86,3 +86,48 @@ def test_where_nobody_watches_the_plan_in_force_is_that_of_the_entry_that_filled
     (found,) = protections(journal, world.desk.client.get_positions(), around)
     assert plan is not None and found.plan is not None
     assert (plan.stop.price, found.plan.stop.price) == (90, 90)
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["watched all along", "begun anew"])
+def test_the_first_entry_still_has_its_exits_when_the_second_came_and_went_before_it(
+    tmp_path: Path, restarted: bool
+) -> None:
+    """A ladder the other way round: the order that was given first rests lower."""
+    world = open_world(tmp_path)
+    world.trader.buy("10", stop_at("90"), limit="97", stop_goes_along=True)
+    world.run(1)
+    world.trader.buy("6", stop_at("98"), limit="99", stop_goes_along=True)
+    world.run(1)
+    world.price("AAPL", "98.9")
+    world.run(4)
+    assert world.witness.qty() == world.witness.covered() == 6
+    assert world.the_plan().stop.price == 98
+    if restarted:
+        world.kill_watch()
+        world.start_watch()
+    world.price("AAPL", "97.5")
+    world.run(4)
+    assert world.witness.qty() == 0
+    assert [plan.stop.price for plan in open_plans(world.desk.journal)] == [90]
+    world.price("AAPL", "96.9")
+    world.run(4)
+    assert world.witness.qty() == world.witness.covered() == 10
+    assert world.the_plan().stop.price == 90
+    assert world.witness.stop_prices() == {"90"}
+    assert not world.notes_of("plan_replaced") and not world.witness.shorts
+
+
+def test_the_first_entry_joins_what_the_second_has_bought(tmp_path: Path) -> None:
+    world = open_world(tmp_path)
+    world.trader.buy("10", stop_at("90"), limit="97", stop_goes_along=True)
+    world.run(1)
+    world.trader.buy("6", stop_at("92"), limit="99", stop_goes_along=True)
+    world.run(1)
+    world.price("AAPL", "98.9")
+    world.run(4)
+    world.price("AAPL", "96.9")
+    world.run(6)
+    assert world.witness.qty() == world.witness.covered() == 16
+    assert [plan.stop.price for plan in open_plans(world.desk.journal)] == [92]
+    (told,) = world.notes_of("plan_replaced")
+    assert told.text.endswith("all 16 now: stop 92, where the first had 90")
