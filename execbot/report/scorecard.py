@@ -13,7 +13,6 @@ from enum import StrEnum
 from msgspec import Struct
 
 from execbot.journal.confirmation import OrderKind
-from execbot.model.numbers import text
 from execbot.report.audit_trail import AuditTrail
 from execbot.report.costs import CostRow, TimeRow
 from execbot.report.executions import Executions
