@@ -67,7 +67,7 @@ PAST_UNKNOWN = timedelta(seconds=2)
 
 def decide(view: View) -> Decision:
     """What to do for this symbol now. Calling it again without a change asks for the same."""
-    plan, memory = view.plan, refreshed_ladder(view.memory, view.now)
+    plan, memory = view.plan, refreshed_ladder(view.memory, view.now, view.size)
     if plan is None or plan.status is PlanStatus.CLOSED:
         return _unplanned(view, plan, memory)
     if view.is_pending and view.is_option:  # what is gone wants no stop; its rows end the plan

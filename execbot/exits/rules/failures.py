@@ -6,6 +6,7 @@ Kinds are those of the broker's error table (`execbot.broker.error_table`).
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 
 from msgspec import Struct
@@ -194,8 +195,10 @@ def stepped_down(memory: Memory, now: datetime) -> Memory:
     return replace(memory, ladder=ladder, ladder_until=until, failures=0, is_held_here=held_here)
 
 
-def refreshed_ladder(memory: Memory, now: datetime) -> Memory:
-    """Try the full shape again once its time has come."""
-    if memory.ladder_until is None or now < memory.ladder_until:
+def refreshed_ladder(memory: Memory, now: datetime, size: Decimal) -> Memory:
+    """Try the full shape again once its time has come, or when another quantity is guarded: what
+    the broker refused was for the one of before."""
+    is_other = memory.size is not None and size != memory.size
+    if memory.ladder_until is None or (now < memory.ladder_until and not is_other):
         return memory
     return replace(memory, ladder=Ladder.FULL, ladder_until=None)

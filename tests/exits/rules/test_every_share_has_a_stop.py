@@ -124,6 +124,9 @@ def test_a_refused_shape_steps_down_to_a_plain_stop_and_then_to_watching() -> No
     assert third.coverage.state is Guarded.EMULATED
     taken = decide(view("10", one, memory=memory, now=later(10), price="94.9"))
     assert submits(taken)[0].request.type is OrderType.MARKET
+    fewer = decide(view("9", one, memory=third.memory, now=later(11)))
+    [action] = submits(fewer)
+    assert action.request.qty == 9, "what was refused was for another quantity"
 
 
 def test_decimal_quantities_never_become_floats() -> None:
