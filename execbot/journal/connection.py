@@ -183,18 +183,23 @@ class Connection:
     def as_of_one_moment(self) -> Iterator[None]:
         """What is read inside is as of one moment, whatever others commit meanwhile. For reading
         only; no writer waits for it."""
+        begun: list[sqlite3.Connection] = []
+
+        def begin(connection: sqlite3.Connection) -> None:
+            connection.execute("BEGIN")
+            begun.append(connection)  # the file, or what stands in for it
+
         with self._lock:
-            connection = self._connection
-            if connection.in_transaction:
+            if self._connection.in_transaction:
                 yield
                 return
-            self._on_either(lambda one: one.execute("BEGIN"))
+            self._on_either(begin)
             try:
                 yield
             finally:
-                # Of a file that has failed meanwhile nothing is open any more.
-                if connection.in_transaction:
-                    connection.execute("COMMIT")
+                # Nothing was written: what fails here, of a file that has failed, changes nothing.
+                with suppress(sqlite3.Error):
+                    begun[0].execute("ROLLBACK")
 
     @property
     def in_transaction(self) -> bool:

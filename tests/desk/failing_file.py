@@ -20,6 +20,9 @@ import pytest
 from execbot.journal import connection, stand_in_journal
 from execbot.journal.codec import EVENT_COLUMNS
 
+WRITE = "BEGIN IMMEDIATE"
+"""How a write transaction begins; a plain BEGIN only reads, and waits for nobody."""
+
 WRITES = ("INSERT", "UPDATE", "DELETE")
 
 
@@ -47,7 +50,7 @@ class Faults:
         word = sql.split(" ", 1)[0]
         if self.kind is Fails.GONE and self.at and self.steps >= self.at and not self.is_open:
             raise _failed(sqlite3.SQLITE_IOERR, "disk I/O error")
-        if word == "BEGIN" or (word in WRITES and not self.is_open):
+        if sql == WRITE or (word in WRITES and not self.is_open):
             self.steps += 1
             once = self.kind is Fails.LOCKED_ONCE and self.steps == self.at
             if once or (self.kind is Fails.LOCKED and self._is_due()):
@@ -61,7 +64,7 @@ class Faults:
 
     def after(self, sql: str) -> None:
         word = sql.split(" ", 1)[0]
-        if word == "BEGIN":
+        if sql == WRITE:
             self.is_open = True
         elif word in ("COMMIT", "ROLLBACK") and " TO " not in sql:
             self.is_open = False

@@ -27,6 +27,7 @@ from execbot.exits.rules.guard import WITHOUT_STOP
 from execbot.exits.rules.view import Decision, View
 from execbot.journal.records import OrderRecord, PositionRecord
 from execbot.market.sessions import MarketNow
+from execbot.model.enums import OVER
 from execbot.model.numbers import ZERO, text
 from execbot.model.symbols import is_option
 from execbot.model.unread import Unread
@@ -241,6 +242,9 @@ class WatchCore:
         if new is None:
             return []
         filled = _filled(state, new)
+        if new.status is PlanStatus.PENDING and _came_to_nothing(state, new):
+            state.next_plan = None
+            return [_superseded(new, now)]
         is_over = old is None or old.status is PlanStatus.CLOSED
         if not (is_over or filled or new.status is not PlanStatus.PENDING):
             return []
@@ -252,7 +256,7 @@ class WatchCore:
         if old is None or is_over:
             return []
         if old.status is PlanStatus.PENDING and not _filled(state, old):
-            state.next_plan = old  # its entry rests still, and may outlive what this one brought
+            state.next_plan = old  # its entry may rest still, and outlive what this one brought
             return []
         return [_superseded(old, now), *_joined(state, old, new, filled)]
 
@@ -382,15 +386,26 @@ def _begin(state: SymbolState, plan: ExitPlan) -> None:
     state.taken_away, state.hands_off_until = 0, None
 
 
-def _filled(state: SymbolState, plan: ExitPlan) -> Decimal:
-    """What the entry of the plan has filled, under whatever id: it may have been replaced."""
+def _entry(state: SymbolState, plan: ExitPlan) -> list[OrderRecord]:
+    """The entry of the plan, and what took its place: the last one is what became of it."""
     by_id = {record.order.id: record for record in state.orders.values() if record.order.id}
     record = state.orders.get(plan.entry_client_order_id or "")
-    filled = ZERO
+    found = list[OrderRecord]()
     while record is not None:
-        filled += record.order.filled_qty
+        found.append(record)
         record = by_id.pop(record.order.replaced_by or "", None)
-    return filled
+    return found
+
+
+def _filled(state: SymbolState, plan: ExitPlan) -> Decimal:
+    """What the entry of the plan has filled."""
+    return sum((record.order.filled_qty for record in _entry(state, plan)), ZERO)
+
+
+def _came_to_nothing(state: SymbolState, plan: ExitPlan) -> bool:
+    """Its entry has ended unfilled."""
+    entry = _entry(state, plan)
+    return bool(entry) and entry[-1].order.status in OVER and not _filled(state, plan)
 
 
 def _joined(state: SymbolState, old: ExitPlan, new: ExitPlan, filled: Decimal) -> list[Note]:

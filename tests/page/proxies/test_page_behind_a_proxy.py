@@ -93,7 +93,7 @@ def test_who_has_signed_in_sees_the_account_and_its_changes(
     board = proxy.ask("GET", "/api/board", {"Cookie": session})
     assert board.status == 200 and "AAPL" in board.data["board"]["positions"]
     script = proxy.ask("GET", "/static/lightweight-charts.js", {"Cookie": session})
-    assert script.text == library().script
+    assert script.text.startswith(library().script or "?")
     with live(proxy, {"Cookie": session}, ORIGIN) as socket:
         assert json.loads(socket.recv(PATIENCE_SECONDS))["type"] == "snapshot"
         rest(env, f"by-{kind}")
