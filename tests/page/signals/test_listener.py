@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from page.signals.listening import BEARER, SECRET, Doors, value_of
 from page.signals.making import body
-from support.processes import Server, execbot
+from support.processes import Server, done, execbot
 from support.waiting import PATIENCE_SECONDS, eventually
 from websockets.sync.client import connect
 
@@ -212,6 +212,13 @@ def test_the_secret_is_in_nothing_that_was_kept_or_said(doors: Doors) -> None:
     assert "wrong-wrong" not in log
 
 
+LONG = 'execbot_positions{side="long"}'
+
+
+def long_held(doors: Doors) -> int:
+    return sum(row["side"] == "long" for row in done(doors.env, "positions"))
+
+
 def test_metrics_count_what_was_taken_and_what_came_of_it(doors: Doors) -> None:
     before = doors.scrape()
     assert doors.post(body(id="counted", symbol="KO", qty=1)).status == 202
@@ -220,8 +227,10 @@ def test_metrics_count_what_was_taken_and_what_came_of_it(doors: Doors) -> None:
     assert eventually(lambda: doors.state("counted")["outcome"] == "filled")
     text = doors.scrape()
     answers = [f'webhook_deliveries_total{{status="{status}"}}' for status in (200, 202, 401)]
-    for series in (*answers, 'positions{side="long"}'):
+    for series in answers:
         assert value_of(text, f"execbot_{series}") == value_of(before, f"execbot_{series}") + 1
+    # What other tests have sent to this account fills when it will.
+    assert eventually(lambda: value_of(doors.scrape(), LONG) == long_held(doors))
     assert value_of(text, "execbot_journal_readable") == 1
 
 
