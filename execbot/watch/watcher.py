@@ -226,7 +226,7 @@ class Watcher:
     def _has_plan_news(self) -> bool:
         """Told by the numbers of the versions: reading plans costs more, and they seldom change."""
         states = self.core.symbols.values()
-        known = {p.plan_id for s in states for p in (s.plan, s.next_plan) if p is not None}
+        known = {plan.plan_id for state in states for plan in state.plans}
         in_force = self.journal.plan_versions(OPEN, known)
         # Of a plan that is over and has a successor nobody asks any more.
         wanted = known | in_force.keys()
@@ -237,9 +237,9 @@ class Watcher:
 
     def _read_plans(self, jobs: list[OutsideJob]) -> None:
         plans = [p for p in open_plans(self.journal) if self._is_news(p.plan_id, p.version)]
-        both = [(s.plan, s.next_plan) for s in self.core.symbols.values()]
-        for known in itertools.chain.from_iterable(both):
-            if known is not None and not any(p.plan_id == known.plan_id for p in plans):
+        followed = [state.plans for state in self.core.symbols.values()]
+        for known in itertools.chain.from_iterable(followed):
+            if not any(p.plan_id == known.plan_id for p in plans):
                 current = self.journal.plan(known.plan_id)
                 if current is not None and self._is_news(current.plan_id, current.version):
                     fresh = plan_by_id(self.journal, known.plan_id)

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 LIVING = ("new", "accepted", "held", "pending_new", "partially_filled")
 
 
+DUST = Decimal("0.01")
+"""Shares at some 100 USD of which no stop is promised: worth less than a dollar."""
+
+
 @dataclass
 class Witness:
     """Reads the exchange of `world`."""
@@ -134,7 +138,7 @@ class Witness:
             qty = self.held(symbol)
             if qty < 0:
                 self.shorts.append(f"{symbol} {qty} at {self.world.now()}")
-            if qty > 0 and self._is_watched(symbol) and qty > self.covered(symbol):
+            if qty > DUST and self._is_watched(symbol) and qty > self.covered(symbol):
                 since = self._uncovered_since.setdefault(symbol, now)
                 lasted = (now - since) / SECOND
                 known = self._longest_uncovered.get(symbol, 0.0)

@@ -205,9 +205,8 @@ class WatchCore:
         for plan in plans:
             state = self.memory.state_of(plan.symbol)
             known = state.plan
-            if state.next_plan is not None and state.next_plan.plan_id == plan.plan_id:
-                is_over = plan.status is PlanStatus.CLOSED
-                state.next_plan, state.is_dirty = None if is_over else plan, True
+            if any(one.plan_id == plan.plan_id for one in state.waiting):
+                _wait(state, plan)
                 continue
             if known is not None and known.plan_id == plan.plan_id:
                 if plan.version <= known.version:
@@ -218,47 +217,48 @@ class WatchCore:
                     continue
                 older, newer = sorted((plan, known), key=lambda p: p.created_at)
                 if newer.status is PlanStatus.PENDING:
-                    jobs += self._waits(state, newer, now)
+                    _wait(state, newer)
                     state.plan = older
                     continue
                 if older.status is PlanStatus.PENDING:
-                    jobs += self._waits(state, older, now)
+                    _wait(state, older)
                 if newer is known:
                     continue
             _begin(state, plan)
         return jobs
 
-    def _waits(self, state: SymbolState, plan: ExitPlan, now: datetime) -> list[Job]:
-        """One plan waits, the newest: an entry that comes to be all the same joins what is held."""
-        waited = state.next_plan
-        state.next_plan, state.is_dirty = plan, True
-        is_other = waited is not None and waited.plan_id != plan.plan_id
-        return [_superseded(waited, now)] if waited is not None and is_other else []
-
-    def _next_plan(self, state: SymbolState, now: datetime) -> list[Job]:
+    def _begin_waiting(self, state: SymbolState, now: datetime) -> list[Job]:
         """Who enters again at once has a new plan before the old one has ended: it begins with the
         first share of its own entry. Once both entries have filled, the newest counts for all."""
-        new, old = state.next_plan, state.plan
-        if new is None:
-            return []
-        filled = _filled(state, new)
-        if new.status is PlanStatus.PENDING and _came_to_nothing(state, new):
-            state.next_plan = None
+        jobs: list[Job] = []
+        for plan in state.waiting:
+            jobs += self._begin_if_due(state, plan, now)
+        return jobs
+
+    def _begin_if_due(self, state: SymbolState, new: ExitPlan, now: datetime) -> list[Job]:
+        old, filled = state.plan, _filled(state, new)
+        has_ended = new.status is PlanStatus.PENDING and _came_to_nothing(state, new)
+        if has_ended or 0 < filled <= _sold(state, new):
+            _wait_no_more(state, new)
             return [_superseded(new, now)]
-        is_over = old is None or old.status is PlanStatus.CLOSED
-        if not (is_over or filled or new.status is not PlanStatus.PENDING):
+        if old is None or old.status is PlanStatus.CLOSED:
+            _wait_no_more(state, new)
+            without_memory(state)
+            _begin(state, new)
             return []
-        state.next_plan = None
-        if old is not None and not is_over and new.created_at < old.created_at:
+        if not (filled or new.status is not PlanStatus.PENDING):
+            return []
+        brought = sum((_filled(state, plan) for plan in state.waiting), ZERO)
+        _wait_no_more(state, new)
+        has_begun = old.status is not PlanStatus.PENDING or bool(_filled(state, old))
+        if has_begun and new.created_at < old.created_at and abs(state.qty) > brought:
             return [_superseded(new, now), *_joined(state, new, old, filled)]
         without_memory(state)
         _begin(state, new)
-        if old is None or is_over:
-            return []
-        if old.status is PlanStatus.PENDING and not _filled(state, old):
-            state.next_plan = old  # its entry may rest still, and outlive what this one brought
-            return []
-        return [_superseded(old, now), *_joined(state, old, new, filled)]
+        if has_begun:
+            return [_superseded(old, now), *_joined(state, old, new, filled)]
+        _wait(state, old)  # its entry may rest still, and outlive what this one brought
+        return []
 
     # --- the stream ------------------------------------------------------------------------
 
@@ -298,7 +298,7 @@ class WatchCore:
                 jobs += self._told_meanwhile(state, now)
             if not state.is_dirty or state.is_busy:
                 continue
-            jobs += self._next_plan(state, now)
+            jobs += self._begin_waiting(state, now)
             state.is_dirty = False
             market = market or self.memory.hours(now)
             state.tidy()
@@ -322,7 +322,7 @@ class WatchCore:
         state.memory, state.coverage = decision.memory, decision.coverage
         state.plan = decision.plan
         state.wake_at = None
-        if state.next_plan is not None and state.plan is not None:
+        if state.waiting and state.plan is not None:
             state.is_dirty = state.plan.status is PlanStatus.CLOSED
         hands: list[Any] = []
         for action in decision.actions:
@@ -386,6 +386,18 @@ def _begin(state: SymbolState, plan: ExitPlan) -> None:
     state.taken_away, state.hands_off_until = 0, None
 
 
+def _wait(state: SymbolState, plan: ExitPlan) -> None:
+    """As it is now, if it still may come to be."""
+    _wait_no_more(state, plan)
+    if plan.status is not PlanStatus.CLOSED:
+        state.waiting = tuple(sorted((*state.waiting, plan), key=lambda one: one.created_at))
+    state.is_dirty = True
+
+
+def _wait_no_more(state: SymbolState, plan: ExitPlan) -> None:
+    state.waiting = tuple(one for one in state.waiting if one.plan_id != plan.plan_id)
+
+
 def _entry(state: SymbolState, plan: ExitPlan) -> list[OrderRecord]:
     """The entry of the plan, and what took its place: the last one is what became of it."""
     by_id = {record.order.id: record for record in state.orders.values() if record.order.id}
@@ -400,6 +412,12 @@ def _entry(state: SymbolState, plan: ExitPlan) -> list[OrderRecord]:
 def _filled(state: SymbolState, plan: ExitPlan) -> Decimal:
     """What the entry of the plan has filled."""
     return sum((record.order.filled_qty for record in _entry(state, plan)), ZERO)
+
+
+def _sold(state: SymbolState, plan: ExitPlan) -> Decimal:
+    """What its exits have filled."""
+    exits = (r for r in state.orders.values() if r.plan_id == plan.plan_id)
+    return sum((r.order.filled_qty for r in exits if r.order.side is plan.exit_side), ZERO)
 
 
 def _came_to_nothing(state: SymbolState, plan: ExitPlan) -> bool:

@@ -77,8 +77,8 @@ class SymbolState:
     changed_at: datetime | None = None
     orders: dict[str, OrderRecord] = field(default_factory=dict)
     plan: ExitPlan | None = None
-    next_plan: ExitPlan | None = None
-    """Of an entry that was given before the plan of what is held has ended."""
+    waiting: tuple[ExitPlan, ...] = ()
+    """Plans of entries that were given before that of what is held has ended, the oldest first."""
     structure: StructureStanding = field(default_factory=StructureStanding)
     """What a contract had of its structure's exits when it was looked at last."""
     memory: Memory = field(default_factory=Memory)
@@ -153,8 +153,7 @@ class SymbolState:
             if _is_alive(record) or (record.order.replaced_by or "") not in by_id | {""}
         ]
         keep = set(self._family(going_on))
-        plans = [plan for plan in (self.plan, self.next_plan) if plan is not None]
-        entries = {plan.entry_client_order_id for plan in plans}
+        entries = {plan.entry_client_order_id for plan in self.plans}
         for name, record in self.orders.items():
             if name in entries or self._has_sold(record):
                 keep.add(name)
@@ -238,10 +237,15 @@ class SymbolState:
         return any(r.order.type is OrderType.TRAILING_STOP for r in self.living)
 
     @property
+    def plans(self) -> tuple[ExitPlan, ...]:
+        """The one that counts, and those that wait."""
+        return self.waiting if self.plan is None else (self.plan, *self.waiting)
+
+    @property
     def is_idle(self) -> bool:
         """Nothing is held, nothing works and no plan waits."""
         open_plan = self.plan is not None and self.plan.status is not PlanStatus.CLOSED
-        has_plan = open_plan or self.next_plan is not None
+        has_plan = open_plan or bool(self.waiting)
         return self.qty == 0 and not self.living and not has_plan and not self.is_busy
 
     def confirmed(self, now: datetime) -> bool:

@@ -39,7 +39,7 @@ def test_an_entry_that_never_fills_leaves_the_plan_of_what_is_held_alone(tmp_pat
     world.run(3)
     state = world.state()
     assert state.plan is not None
-    assert state.next_plan is not None
+    assert state.waiting
     assert (state.plan.entry_client_order_id, state.plan.base_qty) == ("entry-0", 10)
     world.desk.call("DELETE", f"/v2/orders/{record.order_id}")
     world.price("AAPL", "94")

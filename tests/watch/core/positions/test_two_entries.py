@@ -60,17 +60,34 @@ def test_both_filled_the_newest_counts_for_all_and_that_is_told(tmp_path: Path) 
     assert told.text.endswith("all 16 now: stop 85, where the first had 90")
 
 
-def test_a_third_entry_takes_the_place_of_the_second_that_waits(tmp_path: Path) -> None:
+def test_each_of_three_rungs_has_its_exits_when_those_before_it_came_and_went(
+    tmp_path: Path,
+) -> None:
+    world = open_world(tmp_path)
+    rungs = {"99": ("10", "98.5"), "98": ("6", "97.5"), "97": ("4", "90")}
+    for limit, (qty, stop) in rungs.items():
+        world.trader.buy(qty, stop_at(stop), limit=limit, stop_goes_along=True)
+        world.run(1)
+    for price, held, stop in (("98.9", 10, "98.5"), ("97.9", 6, "97.5"), ("96.9", 4, "90")):
+        world.price("AAPL", price)
+        world.run(4)
+        assert world.witness.qty() == world.witness.covered() == held
+        assert str(world.the_plan().stop.price) == stop
+    assert [str(plan.stop.price) for plan in open_plans(world.desk.journal)] == ["90"]
+    assert not world.notes_of("plan_replaced") and not world.witness.shorts
+
+
+def test_a_third_entry_leaves_the_second_that_waits_its_exits(tmp_path: Path) -> None:
     world = two_entries(tmp_path, watched=True)
     world.trader.buy("4", stop_at("80"), limit="97", stop_goes_along=True)
     world.run(1)
     world.price("AAPL", "98.9")
     world.run(4)
     stops = [plan.stop.spec.value for plan in open_plans(world.desk.journal) if plan.stop.spec]
-    assert stops == [90, 80]
-    world.price("AAPL", "97.9")  # the second fills: it joins what is held
+    assert stops == [90, 85, 80]
+    world.price("AAPL", "97.9")  # the second fills: the exits of the newer one count for both
     world.run(6)
-    assert world.the_plan().stop.price == 90
+    assert world.the_plan().stop.price == 85
     assert world.witness.qty() == world.witness.covered() == 16
 
 
