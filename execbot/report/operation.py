@@ -76,10 +76,11 @@ class Operation(Struct, frozen=True):
         """A fraction of the sessions; None where no session has begun, or no `watch` ever ran."""
         if not self.open_for or not self.sampled:
             return None
-        return Decimal(self.watched // SECOND) / Decimal(self.open_for // SECOND)
+        return Decimal(self.watched // _TICK) / Decimal(self.open_for // _TICK)
 
 
-SECOND = timedelta(seconds=1)
+_TICK = timedelta.resolution
+"""A session may have begun less than a second ago."""
 
 
 def operation_of(

@@ -302,6 +302,8 @@ def test_uptime_counts_from_when_there_was_something_to_watch_until_now() -> Non
     found = operation_of([], seen, [one], [], begun, now)
     assert (found.open_for, found.uptime, found.gaps) == (10 * MINUTE, 1, [])
     assert operation_of([], [], [one], [], begun, now).uptime is None
+    just = operation_of([], [begun], [one], [], begun, begun + MINUTE / 200)
+    assert just.uptime == 1, "less than a second after the beginning"
     assert gaps_of(one.open, one.close, []) == [(one.open, one.close)]
 
 
