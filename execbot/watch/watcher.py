@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from execbot.broker.port import TradeUpdate
 from execbot.config.schema import TradingSettings
 from execbot.exits.plan.plan import ExitPlan
+from execbot.exits.rules.actions import Refresh
 from execbot.exits.store import (
     OPEN,
     last_plans,
@@ -181,8 +182,23 @@ class Watcher:
             self.journal_error = None
         results, self.results = self.results, []
         for item in results:
+            jobs += self._answers(item)
             jobs += self.feed(item)
         return jobs
+
+    def _answers(self, item: inputs.Input) -> list[OutsideJob]:
+        """Orders that were asked for, as they stand: what is no news to the journal may be unknown
+        here, where an order that has ended is forgotten."""
+        if not isinstance(item, inputs.Done):
+            return []
+        asked = {a.order_id for a, _ in item.results if isinstance(a, Refresh) and a.order_id}
+        try:
+            names = self.journal.client_ids_of(asked).values() if asked else ()
+            records = self.journal.orders_by_client_ids(sorted(names)) if names else ()
+        except JournalError as error:
+            self.journal_failed(error)
+            return []
+        return self.feed(inputs.Orders(records)) if records else []
 
     def _read_on(self, jobs: list[OutsideJob]) -> None:
         """Put what follows into `jobs`, so that it stays when a later read fails."""
