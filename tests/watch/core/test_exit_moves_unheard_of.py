@@ -13,8 +13,6 @@ import pytest
 from support.wishes import Exit, stop_at, target
 from support.world import D, World, heard_as_sent, open_world
 
-from execbot.watch.core import inputs, symbol_state
-
 
 def move(world: World, kind: str, **change: str) -> None:
     [row] = world.witness.exits(kind)
@@ -113,23 +111,3 @@ def test_of_two_moves_the_first_is_asked_for_before_anything_is_sent(
     assert record.plan_id is not None, "its fills are those of the plan"
     assert world.witness.longest_uncovered() == 0
     assert world.witness.covered() == 10
-
-
-def test_a_late_word_on_an_order_that_was_forgotten_keeps_no_stop_away(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What took its place is asked for, and the answer counts though the journal has no news."""
-    monkeypatch.setattr(symbol_state, "ORDERS_KEPT", 1)
-    world = open_world(tmp_path)
-    world.trader.buy("10", stop_at("2%"))
-    world.run(3)
-    old = world.witness.exits("stop")[0]["client_order_id"]
-    world.trader.move_stop("98.5")
-    world.run(3)
-    world.trader.close()
-    world.run(5)
-    assert world.watcher is not None and old not in world.state().orders
-    world.watcher.feed(inputs.Orders((world.desk.oms.record(old),)))
-    world.trader.buy("5", stop_at("2%"))
-    world.run(8)
-    assert world.witness.qty() == world.witness.covered() == 5
