@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from msgspec.structs import replace
@@ -27,7 +26,6 @@ from execbot.exits.rules.guard import WITHOUT_STOP
 from execbot.exits.rules.view import Decision, View
 from execbot.journal.records import OrderRecord, PositionRecord
 from execbot.market.sessions import MarketNow
-from execbot.model.enums import OVER
 from execbot.model.numbers import ZERO, text
 from execbot.model.symbols import is_option
 from execbot.model.unread import Unread
@@ -44,6 +42,7 @@ from execbot.watch.core.symbol_state import SymbolState, without_memory
 from execbot.watch.core.timers import Timers
 from execbot.watch.core.unpriced import Unpriced
 from execbot.watch.core.unreadable import unread_alarms
+from execbot.watch.core.waiting_plans import begin, begin_waiting, wait
 
 
 class WatchCore:
@@ -206,7 +205,7 @@ class WatchCore:
             state = self.memory.state_of(plan.symbol)
             known = state.plan
             if any(one.plan_id == plan.plan_id for one in state.waiting):
-                _wait(state, plan)
+                wait(state, plan)
                 continue
             if known is not None and known.plan_id == plan.plan_id:
                 if plan.version <= known.version:
@@ -217,48 +216,15 @@ class WatchCore:
                     continue
                 older, newer = sorted((plan, known), key=lambda p: p.created_at)
                 if newer.status is PlanStatus.PENDING:
-                    _wait(state, newer)
+                    wait(state, newer)
                     state.plan = older
                     continue
                 if older.status is PlanStatus.PENDING:
-                    _wait(state, older)
+                    wait(state, older)
                 if newer is known:
                     continue
-            _begin(state, plan)
+            begin(state, plan)
         return jobs
-
-    def _begin_waiting(self, state: SymbolState, now: datetime) -> list[Job]:
-        """Who enters again at once has a new plan before the old one has ended: it begins with the
-        first share of its own entry. Once both entries have filled, the newest counts for all."""
-        jobs: list[Job] = []
-        for plan in state.waiting:
-            jobs += self._begin_if_due(state, plan, now)
-        return jobs
-
-    def _begin_if_due(self, state: SymbolState, new: ExitPlan, now: datetime) -> list[Job]:
-        old, filled = state.plan, _filled(state, new)
-        has_ended = new.status is PlanStatus.PENDING and _came_to_nothing(state, new)
-        if has_ended or 0 < filled <= _sold(state, new):
-            _wait_no_more(state, new)
-            return [_superseded(new, now)]
-        if old is None or old.status is PlanStatus.CLOSED:
-            _wait_no_more(state, new)
-            without_memory(state)
-            _begin(state, new)
-            return []
-        if not (filled or new.status is not PlanStatus.PENDING):
-            return []
-        brought = sum((_filled(state, plan) for plan in state.waiting), ZERO)
-        _wait_no_more(state, new)
-        has_begun = old.status is not PlanStatus.PENDING or bool(_filled(state, old))
-        if has_begun and new.created_at < old.created_at and abs(state.qty) > brought:
-            return [_superseded(new, now), *_joined(state, new, old, filled)]
-        without_memory(state)
-        _begin(state, new)
-        if has_begun:
-            return [_superseded(old, now), *_joined(state, old, new, filled)]
-        _wait(state, old)  # its entry may rest still, and outlive what this one brought
-        return []
 
     # --- the stream ------------------------------------------------------------------------
 
@@ -298,7 +264,7 @@ class WatchCore:
                 jobs += self._told_meanwhile(state, now)
             if not state.is_dirty or state.is_busy:
                 continue
-            jobs += self._begin_waiting(state, now)
+            jobs += begin_waiting(state, now)
             state.is_dirty = False
             market = market or self.memory.hours(now)
             state.tidy()
@@ -379,72 +345,3 @@ def _alarms_of(state: SymbolState, decision: Decision) -> list[Job]:
     )
     alarms = [a for a in decision.actions if isinstance(a, Alarm) and a.kind in WITHOUT_STOP]
     return [alarm(a.kind, a.symbol, a.message, a.critical) for a in alarms]
-
-
-def _begin(state: SymbolState, plan: ExitPlan) -> None:
-    state.plan, state.is_dirty = plan, True
-    state.taken_away, state.hands_off_until = 0, None
-
-
-def _wait(state: SymbolState, plan: ExitPlan) -> None:
-    """As it is now, if it still may come to be."""
-    _wait_no_more(state, plan)
-    if plan.status is not PlanStatus.CLOSED:
-        state.waiting = tuple(sorted((*state.waiting, plan), key=lambda one: one.created_at))
-    state.is_dirty = True
-
-
-def _wait_no_more(state: SymbolState, plan: ExitPlan) -> None:
-    state.waiting = tuple(one for one in state.waiting if one.plan_id != plan.plan_id)
-
-
-def _entry(state: SymbolState, plan: ExitPlan) -> list[OrderRecord]:
-    """The entry of the plan, and what took its place: the last one is what became of it."""
-    by_id = {record.order.id: record for record in state.orders.values() if record.order.id}
-    record = state.orders.get(plan.entry_client_order_id or "")
-    found = list[OrderRecord]()
-    while record is not None:
-        found.append(record)
-        record = by_id.pop(record.order.replaced_by or "", None)
-    return found
-
-
-def _filled(state: SymbolState, plan: ExitPlan) -> Decimal:
-    """What the entry of the plan has filled."""
-    return sum((record.order.filled_qty for record in _entry(state, plan)), ZERO)
-
-
-def _sold(state: SymbolState, plan: ExitPlan) -> Decimal:
-    """What its exits have filled."""
-    exits = (r for r in state.orders.values() if r.plan_id == plan.plan_id)
-    return sum((r.order.filled_qty for r in exits if r.order.side is plan.exit_side), ZERO)
-
-
-def _came_to_nothing(state: SymbolState, plan: ExitPlan) -> bool:
-    """Its entry has ended unfilled."""
-    entry = _entry(state, plan)
-    return bool(entry) and entry[-1].order.status in OVER and not _filled(state, plan)
-
-
-def _joined(state: SymbolState, old: ExitPlan, new: ExitPlan, filled: Decimal) -> list[Note]:
-    """Two entries with exits of their own have filled: shares of the first may risk more now.
-    `filled`: by the one that came last."""
-    if abs(state.qty) <= filled:
-        return []
-    message = (
-        f"the exits of its newest entry count for all {text(abs(state.qty))} now: "
-        f"stop {_stop_words(new)}, where the first had {_stop_words(old)}"
-    )
-    return [alarm("plan_replaced", state.symbol, message)]
-
-
-def _stop_words(plan: ExitPlan) -> str:
-    known = plan.stop.price, plan.stop.spec, plan.stop.trail
-    said = next((level for level in known if level is not None), None)
-    return text(said) if isinstance(said, Decimal) else str(said or "none")
-
-
-def _superseded(plan: ExitPlan, now: datetime) -> Job:
-    """A plan without a position must not wake up for a later one."""
-    closed = plan.changed(now, status=PlanStatus.CLOSED, note="a newer plan took its place")
-    return Save(SavePlan(closed, "superseded"))

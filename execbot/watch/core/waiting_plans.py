@@ -1,0 +1,122 @@
+"""Plans of one symbol whose entries wait: each keeps its exits until its entry fills or ends.
+
+Of those that have begun the newest counts for all that is held.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from execbot.exits.plan.plan import ExitPlan, PlanStatus
+from execbot.exits.rules.actions import SavePlan
+from execbot.journal.records import OrderRecord
+from execbot.model.enums import OVER
+from execbot.model.numbers import ZERO, text
+from execbot.watch.core.jobs import Job, Note, Save
+from execbot.watch.core.notes import alarm
+from execbot.watch.core.symbol_state import SymbolState, without_memory
+
+
+def begin(state: SymbolState, plan: ExitPlan) -> None:
+    state.plan, state.is_dirty = plan, True
+    state.taken_away, state.hands_off_until = 0, None
+
+
+def wait(state: SymbolState, plan: ExitPlan) -> None:
+    """As it is now, if it still may come to be."""
+    _wait_no_more(state, plan)
+    if plan.status is not PlanStatus.CLOSED:
+        state.waiting = tuple(sorted((*state.waiting, plan), key=lambda one: one.created_at))
+    state.is_dirty = True
+
+
+def begin_waiting(state: SymbolState, now: datetime) -> list[Job]:
+    """Who enters again at once has a new plan before the old one has ended: it begins with the
+    first share of its own entry. Once both entries have filled, the newest counts for all."""
+    jobs: list[Job] = []
+    for plan in state.waiting:
+        jobs += _begin_if_due(state, plan, now)
+    return jobs
+
+
+def _begin_if_due(state: SymbolState, new: ExitPlan, now: datetime) -> list[Job]:
+    old, filled = state.plan, _filled(state, new)
+    has_ended = new.status is PlanStatus.PENDING and _came_to_nothing(state, new)
+    if has_ended or 0 < filled <= _sold(state, new):
+        _wait_no_more(state, new)
+        return [_superseded(new, now)]
+    if old is None or old.status is PlanStatus.CLOSED:
+        _wait_no_more(state, new)
+        without_memory(state)
+        begin(state, new)
+        return []
+    if not (filled or new.status is not PlanStatus.PENDING):
+        return []
+    brought = sum((_filled(state, plan) for plan in state.waiting), ZERO)
+    _wait_no_more(state, new)
+    has_begun = old.status is not PlanStatus.PENDING or bool(_filled(state, old))
+    if has_begun and new.created_at < old.created_at and abs(state.qty) > brought:
+        return [_superseded(new, now), *_joined(state, new, old, filled)]
+    without_memory(state)
+    begin(state, new)
+    if has_begun:
+        return [_superseded(old, now), *_joined(state, old, new, filled)]
+    wait(state, old)  # its entry may rest still, and outlive what this one brought
+    return []
+
+
+def _wait_no_more(state: SymbolState, plan: ExitPlan) -> None:
+    state.waiting = tuple(one for one in state.waiting if one.plan_id != plan.plan_id)
+
+
+def _entry(state: SymbolState, plan: ExitPlan) -> list[OrderRecord]:
+    """The entry of the plan, and what took its place: the last one is what became of it."""
+    by_id = {record.order.id: record for record in state.orders.values() if record.order.id}
+    record = state.orders.get(plan.entry_client_order_id or "")
+    found = list[OrderRecord]()
+    while record is not None:
+        found.append(record)
+        record = by_id.pop(record.order.replaced_by or "", None)
+    return found
+
+
+def _filled(state: SymbolState, plan: ExitPlan) -> Decimal:
+    """What the entry of the plan has filled."""
+    return sum((record.order.filled_qty for record in _entry(state, plan)), ZERO)
+
+
+def _sold(state: SymbolState, plan: ExitPlan) -> Decimal:
+    """What its exits have filled."""
+    exits = (r for r in state.orders.values() if r.plan_id == plan.plan_id)
+    return sum((r.order.filled_qty for r in exits if r.order.side is plan.exit_side), ZERO)
+
+
+def _came_to_nothing(state: SymbolState, plan: ExitPlan) -> bool:
+    """Its entry has ended unfilled."""
+    entry = _entry(state, plan)
+    return bool(entry) and entry[-1].order.status in OVER and not _filled(state, plan)
+
+
+def _joined(state: SymbolState, old: ExitPlan, new: ExitPlan, filled: Decimal) -> list[Note]:
+    """Two entries with exits of their own have filled: shares of the first may risk more now.
+    `filled`: by the one that came last."""
+    if abs(state.qty) <= filled:
+        return []
+    message = (
+        f"the exits of its newest entry count for all {text(abs(state.qty))} now: "
+        f"stop {_stop_words(new)}, where the first had {_stop_words(old)}"
+    )
+    return [alarm("plan_replaced", state.symbol, message)]
+
+
+def _stop_words(plan: ExitPlan) -> str:
+    known = plan.stop.price, plan.stop.spec, plan.stop.trail
+    said = next((level for level in known if level is not None), None)
+    return text(said) if isinstance(said, Decimal) else str(said or "none")
+
+
+def _superseded(plan: ExitPlan, now: datetime) -> Job:
+    """A plan without a position must not wake up for a later one."""
+    closed = plan.changed(now, status=PlanStatus.CLOSED, note="a newer plan took its place")
+    return Save(SavePlan(closed, "superseded"))
