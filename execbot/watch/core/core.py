@@ -97,7 +97,7 @@ class WatchCore:
             case inputs.Orders():
                 jobs += self._orders(item, now)
             case inputs.Plans():
-                jobs += self._plans(item.plans, now)
+                self._plans(item.plans)
             case inputs.Structures():
                 self.memory.structures = tuple(item.plans)
                 self._look_at_contracts()
@@ -197,10 +197,9 @@ class WatchCore:
         }
         return [Note("position", f"{state.symbol} position {text(old)} -> {text(state.qty)}", data)]
 
-    def _plans(self, plans: Iterable[ExitPlan], now: datetime) -> list[Job]:
+    def _plans(self, plans: Iterable[ExitPlan]) -> None:
         """Of several open plans of a symbol the newest that has begun counts; one whose entry has
         not filled waits, also for the entry of another to fill."""
-        jobs: list[Job] = []
         for plan in plans:
             state = self.memory.state_of(plan.symbol)
             known = state.plan
@@ -224,7 +223,6 @@ class WatchCore:
                 if newer is known:
                     continue
             begin(state, plan)
-        return jobs
 
     # --- the stream ------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -176,12 +176,15 @@ class SymbolState:
         """An order whose successor is forgotten would look as if it had just been replaced."""
         by_id = {r.order_id: r for r in self.orders.values() if r.order_id}
         for name in kept:
-            new = self.orders[name].order.replaced_by
-            for _ in range(CHAIN_KEPT):
-                if not new or new not in by_id:
-                    break
-                yield by_id[new].client_order_id
-                new = by_id[new].order.replaced_by
+            yield from (r.client_order_id for r in _took_its_place(self.orders[name], by_id))
+
+    def entry_of(self, plan: ExitPlan) -> list[OrderRecord]:
+        """The entry of a plan, and what took its place: the last one is what became of it."""
+        entry = self.orders.get(plan.entry_client_order_id or "")
+        if entry is None:
+            return []
+        by_id = {r.order_id: r for r in self.orders.values() if r.order_id}
+        return [entry, *_took_its_place(entry, by_id)]
 
     def _family(self, living: Iterable[OrderRecord]) -> Iterable[str]:
         by_id = {r.order_id: r for r in self.orders.values() if r.order_id}
@@ -384,6 +387,16 @@ class SymbolState:
 
 CANCEL_SHOWN = timedelta(seconds=3)
 """How long an order counts as being canceled on our word alone."""
+
+
+def _took_its_place(record: OrderRecord, by_id: Mapping[str, OrderRecord]) -> Iterator[OrderRecord]:
+    """The orders that replaced this one, one after the other, as far as they are known."""
+    for _ in range(CHAIN_KEPT):
+        later = by_id.get(record.order.replaced_by or "")
+        if later is None:
+            return
+        yield later
+        record = later
 
 
 def _is_alive(record: OrderRecord) -> bool:

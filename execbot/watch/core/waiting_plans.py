@@ -10,7 +10,6 @@ from decimal import Decimal
 
 from execbot.exits.plan.plan import ExitPlan, PlanStatus
 from execbot.exits.rules.actions import SavePlan
-from execbot.journal.records import OrderRecord
 from execbot.model.enums import OVER
 from execbot.model.numbers import ZERO, text
 from execbot.watch.core.jobs import Job, Note, Save
@@ -70,20 +69,9 @@ def _wait_no_more(state: SymbolState, plan: ExitPlan) -> None:
     state.waiting = tuple(one for one in state.waiting if one.plan_id != plan.plan_id)
 
 
-def _entry(state: SymbolState, plan: ExitPlan) -> list[OrderRecord]:
-    """The entry of the plan, and what took its place: the last one is what became of it."""
-    by_id = {record.order.id: record for record in state.orders.values() if record.order.id}
-    record = state.orders.get(plan.entry_client_order_id or "")
-    found = list[OrderRecord]()
-    while record is not None:
-        found.append(record)
-        record = by_id.pop(record.order.replaced_by or "", None)
-    return found
-
-
 def _filled(state: SymbolState, plan: ExitPlan) -> Decimal:
     """What the entry of the plan has filled."""
-    return sum((record.order.filled_qty for record in _entry(state, plan)), ZERO)
+    return sum((record.order.filled_qty for record in state.entry_of(plan)), ZERO)
 
 
 def _sold(state: SymbolState, plan: ExitPlan) -> Decimal:
@@ -94,7 +82,7 @@ def _sold(state: SymbolState, plan: ExitPlan) -> Decimal:
 
 def _came_to_nothing(state: SymbolState, plan: ExitPlan) -> bool:
     """Its entry has ended unfilled."""
-    entry = _entry(state, plan)
+    entry = state.entry_of(plan)
     return bool(entry) and entry[-1].order.status in OVER and not _filled(state, plan)
 
 
