@@ -8,6 +8,7 @@ from decimal import Decimal
 from execbot.cli.show.output import Cell
 from execbot.model.amounts import even, signed
 from execbot.model.numbers import text
+from execbot.watch.show.gain_style import gain_style
 
 _FOUR = Decimal("0.0001")
 
@@ -41,8 +42,7 @@ def gain(value: Decimal | None, unit: str = "") -> Cell | None:
     if value is None:
         return None
     shown = signed(value)
-    style = {"-": "red", "+": "green"}.get(shown[0], "")
-    return Cell(in_cents(value), f"{shown}{unit}", style)
+    return Cell(in_cents(value), f"{shown}{unit}", gain_style(shown))
 
 
 def percent(value: Decimal | None) -> Cell | None:

@@ -45,6 +45,9 @@ DIGITS = 12
 CHANGING = ("orders", "fills", "signals", "plans_in_force")
 """Tables of which a row may change; to the others rows are only added."""
 
+TRIES = 3
+"""Of one file: what is past is told of seldom, and never three times in a row."""
+
 Counted = dict[str, int]
 
 
@@ -53,10 +56,6 @@ class Held(Struct, frozen=True):
 
     counted: Counted
     rows: dict[str, frozenset[tuple[Any, ...]]]
-
-
-TRIES = 3
-"""Of one file: what is past is told of seldom, and never three times in a row."""
 
 
 class Copied(Struct, frozen=True):

@@ -58,7 +58,11 @@ def resolve(
         return
     is_first = journal.meta_get(RECONCILED_KEY) is None
     unknown_here = not journal.was_traded(difference.symbol)
-    behind = is_first and not unknown_here and _is_behind(journal, difference, now(), work)
+    # What lags is no look at what was there before the journal: the next one is the first.
+    knows_fills = is_first and not unknown_here
+    lags = knows_fills and _may_lag(journal, difference, now())
+    work.lags = work.lags or lags
+    behind = lags or (knows_fills and shows_less(difference.ours, difference.theirs))
     if (is_first or unknown_here) and difference.theirs and not behind:
         if _adjust(journal, client, difference, position, ADOPTED, now):
             work.adopted.append(difference)
@@ -106,14 +110,9 @@ def _cost_of(difference: PositionDifference, position: Position | None) -> Decim
     return average or None
 
 
-def _is_behind(journal: Journal, difference: PositionDifference, now: datetime, work: Work) -> bool:
-    """Whether the list of a first look leaves out what the fills prove, or may lag behind them.
-    What lags is no look at what was there before: the next one is the first."""
+def _may_lag(journal: Journal, difference: PositionDifference, now: datetime) -> bool:
     executions = journal.executions(symbol=difference.symbol)
-    if shows_the_past(executions, difference.theirs, now):
-        work.lags = True
-        return True
-    return shows_less(difference.ours, difference.theirs)
+    return shows_the_past(executions, difference.theirs, now)
 
 
 def _was_held_before(journal: Journal, difference: PositionDifference) -> bool:

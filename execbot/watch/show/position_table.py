@@ -20,6 +20,7 @@ from execbot.model.enums import PositionSide
 from execbot.model.numbers import text
 from execbot.model.printable import harmless_line
 from execbot.model.times import show_age
+from execbot.watch.show.gain_style import gain_style
 
 BAR = "bar"
 BAR_MIN, BAR_MAX = 12, 40
@@ -188,7 +189,7 @@ def _money(value: Decimal | None) -> Text:
     if value is None:
         return Text("-")
     shown = signed(value)
-    return Text(shown, style={"-": "red", "+": "green"}.get(shown[0], ""))
+    return Text(shown, style=gain_style(shown))
 
 
 def _r(value: Decimal | None) -> Text:

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from execbot.model.amounts import signed
 from execbot.model.numbers import text
+from execbot.watch.show.gain_style import gain_style
 
 Used = tuple[Decimal | None, Decimal | None]
 """How far a limit is used, and the limit; None: not known, no limit."""
@@ -78,8 +79,7 @@ def _profit(name: str, value: Decimal | None, share: Decimal | None, lasts: int)
         return Part("")
     percent = "" if share is None else f" ({signed(share)} %)"
     shown = signed(value)
-    style = {"-": "red", "+": "green"}.get(shown[0], "")
-    return Part(f"{name} {shown}{percent}", style, lasts)
+    return Part(f"{name} {shown}{percent}", gain_style(shown), lasts)
 
 
 def _used(name: str, used: Used, unit: str, lasts: int) -> Part:

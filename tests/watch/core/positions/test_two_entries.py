@@ -10,12 +10,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.wishes import stop_at, target
+from support.wishes import Exit, stop_at, target
 from support.world import World, open_world
 
 from execbot.exits.protection import Surroundings, protections
 from execbot.exits.store import open_plans, plan_of
 from execbot.market.sessions import crypto_now
+
+
+def rest(world: World, qty: str, limit: str, *exits: Exit) -> None:
+    """An entry that waits, with exits of its own."""
+    world.trader.buy(qty, *exits, limit=limit, stop_goes_along=True)
+    world.run(1)
 
 
 def two_entries(path: Path, *, watched: bool) -> World:
@@ -25,8 +31,7 @@ def two_entries(path: Path, *, watched: bool) -> World:
         world.kill_watch()
     entries = {"99": ("10", "90", "110"), "98": ("6", "85", "105")}
     for limit, (qty, stop, goal) in entries.items():
-        world.trader.buy(qty, stop_at(stop), target(goal), limit=limit, stop_goes_along=True)
-        world.run(1)
+        rest(world, qty, limit, stop_at(stop), target(goal))
     return world
 
 
@@ -66,8 +71,7 @@ def test_each_of_three_rungs_has_its_exits_when_those_before_it_came_and_went(
     world = open_world(tmp_path)
     rungs = {"99": ("10", "98.5"), "98": ("6", "97.5"), "97": ("4", "90")}
     for limit, (qty, stop) in rungs.items():
-        world.trader.buy(qty, stop_at(stop), limit=limit, stop_goes_along=True)
-        world.run(1)
+        rest(world, qty, limit, stop_at(stop))
     for price, held, stop in (("98.9", 10, "98.5"), ("97.9", 6, "97.5"), ("96.9", 4, "90")):
         world.price("AAPL", price)
         world.run(4)
@@ -79,8 +83,7 @@ def test_each_of_three_rungs_has_its_exits_when_those_before_it_came_and_went(
 
 def test_a_third_entry_leaves_the_second_that_waits_its_exits(tmp_path: Path) -> None:
     world = two_entries(tmp_path, watched=True)
-    world.trader.buy("4", stop_at("80"), limit="97", stop_goes_along=True)
-    world.run(1)
+    rest(world, "4", "97", stop_at("80"))
     world.price("AAPL", "98.9")
     world.run(4)
     stops = [plan.stop.spec.value for plan in open_plans(world.desk.journal) if plan.stop.spec]
@@ -111,10 +114,8 @@ def test_the_first_entry_still_has_its_exits_when_the_second_came_and_went_befor
 ) -> None:
     """A ladder the other way round: the order that was given first rests lower."""
     world = open_world(tmp_path)
-    world.trader.buy("10", stop_at("90"), limit="97", stop_goes_along=True)
-    world.run(1)
-    world.trader.buy("6", stop_at("98"), limit="99", stop_goes_along=True)
-    world.run(1)
+    rest(world, "10", "97", stop_at("90"))
+    rest(world, "6", "99", stop_at("98"))
     world.price("AAPL", "98.9")
     world.run(4)
     assert world.witness.qty() == world.witness.covered() == 6
@@ -136,10 +137,8 @@ def test_the_first_entry_still_has_its_exits_when_the_second_came_and_went_befor
 
 def test_the_first_entry_joins_what_the_second_has_bought(tmp_path: Path) -> None:
     world = open_world(tmp_path)
-    world.trader.buy("10", stop_at("90"), limit="97", stop_goes_along=True)
-    world.run(1)
-    world.trader.buy("6", stop_at("92"), limit="99", stop_goes_along=True)
-    world.run(1)
+    rest(world, "10", "97", stop_at("90"))
+    rest(world, "6", "99", stop_at("92"))
     world.price("AAPL", "98.9")
     world.run(4)
     world.price("AAPL", "96.9")
