@@ -46,13 +46,20 @@ def restated(record: OrderRecord, executions: Iterable[Execution]) -> tuple[Rest
     total, average = record.progress.latest_qty, record.progress.latest_avg_price
     own = sum((item.net_qty for item in known), ZERO)
     if not total:
-        return tuple(Restated(item, ZERO, item.net_price) for item in stands)
+        return _gone(stands)
     if total >= own or average is None:
         return ()  # an average alone has no second witness: a broker may show a wrong one
     by_age = sorted(stands, key=lambda item: (item.at, item.execution_id))
-    if len({item.net_price for item in stands}) == 1:
+    whole = _told_of_less(record, known)
+    if len({item.net_price for item in stands}) > 1:
+        return () if inferred else _of_several(by_age, own - total, total, average, whole)
+    if whole is None:
         return _of_equal_ones(by_age, total, average)
-    return () if inferred else _of_several(by_age, own - total, total, average)
+    if not is_same_price(whole.net_price, average):
+        return ()
+    by_age.remove(whole)
+    left = total - whole.net_qty
+    return _of_equal_ones(by_age, left, whole.net_price) if left else _gone(by_age)
 
 
 def _is_over(record: OrderRecord, executions: Sequence[Execution]) -> bool:
@@ -66,7 +73,21 @@ def _is_over(record: OrderRecord, executions: Sequence[Execution]) -> bool:
         return False
     # A total that lags is followed by another: two are read.
     total, at = progress.latest_qty, progress.latest_at
-    return all(item.at < at and counts_change(item, total, at) for item in executions)
+    last = _told_of_less(record, executions)
+    return all(
+        (item.at < at or item == last) and counts_change(item, total, at) for item in executions
+    )
+
+
+def _told_of_less(record: OrderRecord, executions: Sequence[Execution]) -> Execution | None:
+    """The execution with which the total came, if its own report counts less before it than had
+    been executed: what came before had shrunk by then, and it is whole."""
+    total = record.progress.latest_qty
+    for item in executions:
+        before = sum((one.net_qty for one in executions if one.at < item.at), ZERO)
+        if item.cum_qty == total < before + item.qty and item.qty == item.net_qty <= total:
+            return item
+    return None
 
 
 def _is_all_told(record: OrderRecord, told: Sequence[Execution]) -> bool:
@@ -74,6 +95,10 @@ def _is_all_told(record: OrderRecord, told: Sequence[Execution]) -> bool:
     one that there was has been corrected upward, and this total has taken the place of that one."""
     ordered = record.order.qty
     return ordered is not None and sum((item.qty for item in told), ZERO) >= ordered
+
+
+def _gone(stands: Iterable[Execution]) -> tuple[Restated, ...]:
+    return tuple(Restated(item, ZERO, item.net_price) for item in stands)
 
 
 def _of_equal_ones(
@@ -106,14 +131,20 @@ def _price_of_last(price: Decimal, left: Decimal, total: Decimal, average: Decim
 
 
 def _of_several(
-    stands: Sequence[Execution], gone: Decimal, total: Decimal, average: Decimal
+    stands: Sequence[Execution],
+    gone: Decimal,
+    total: Decimal,
+    average: Decimal,
+    whole: Execution | None,
 ) -> tuple[Restated, ...]:
-    """Of equals the last; where those that fit had different prices the totals do not tell."""
+    """Of equals the last, `whole` left out; where those that fit had different prices the totals
+    do not tell."""
     value = sum((item.net_qty * item.net_price for item in stands), ZERO)
     fitting = [
         item
         for item in stands
-        if item.net_qty >= gone
+        if item != whole
+        and item.net_qty >= gone
         and abs((value - gone * item.net_price) / total - average) <= AVERAGE_STEP
     ]
     if len({item.net_price for item in fitting}) != 1:

@@ -93,6 +93,40 @@ def test_of_which_executions_totals_tell(
     assert becomes(run(intent(), *events)) == expected
 
 
+def shrunk(lost: str, last: str, price: str, cum: str, *before: str) -> list[OrderEvent]:
+    """Lots of 5, `lost` shares of them taken back while the order worked, and its last one."""
+    n = len(before) + 1
+    last_one = fill(n, last, price, cum, second=n, total=cum)
+    assert int(cum) == 5 * len(before) - int(lost) + int(last)
+    return [*lots(*before), last_one]
+
+
+@pytest.mark.parametrize(
+    ("events", "average", "expected"),
+    [
+        (shrunk("2", "4", "100", "7", "100"), "100", [("x1", "3", "100")]),
+        (shrunk("5", "4", "100", "4", "100"), "100", [("x1", "0", "100")]),
+        (shrunk("2", "2", "100", "10", "100", "100"), "100", [("x2", "3", "100")]),
+        (shrunk("2", "4", "101", "7", "100"), "100.571429", [("x1", "3", "100")]),
+        (shrunk("2", "4", "101", "7", "100"), "100.4", []),
+        (shrunk("2", "4", "100", "7", "100"), "99", []),
+        (shrunk("0", "4", "100", "9", "100"), "100", []),
+    ],
+    ids=[
+        "part of the one before", "all of it", "the last of those before", "at other prices",
+        "an average that fits neither", "at another price", "nothing",
+    ],
+)  # fmt: skip
+def test_the_report_of_a_later_execution_counts_less_before_it(
+    events: list[OrderEvent], average: str, expected: list[tuple[str, str, str]]
+) -> None:
+    """The total is as old as the last execution: it is the last one's own report that tells."""
+    last = len(events)
+    cum = events[-1].order.filled_qty if events[-1].order is not None else None
+    events = [*events, counted(str(cum), average, second=last)]
+    assert becomes(run(intent(), *events)) == expected
+
+
 @pytest.mark.parametrize(
     "events",
     [
