@@ -98,7 +98,9 @@ def _of_the_queue(rows: Any, after: Orders) -> Iterator[str]:
 
 
 def _of_the_order(data: Mapping[str, Any], row: Mapping[str, Any]) -> Iterator[str]:
-    for name in ("symbol", "side", "qty"):
+    # A signal that only takes an entry back names that entry, which is of the other side.
+    takes_back = "signal_id" in data and data.get("outcome") == "canceled"
+    for name in ("symbol", "qty") if takes_back else ("symbol", "side", "qty"):
         if data.get(name) is not None and str(data[name]) != str(row[name]):
             yield f"{name} {data[name]}, it is said; it is {row[name]}"
     filled, status = data.get("filled_qty"), data.get("status")
