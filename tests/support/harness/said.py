@@ -108,8 +108,9 @@ def _of_the_order(data: Mapping[str, Any], row: Mapping[str, Any]) -> Iterator[s
         yield f"{filled} filled, it is said; {row['filled_qty']} are"
     if "filled" in (status, data.get("outcome")) and row["status"] != "filled":
         yield f"filled, it is said; it is {row['status']}"
-    if status in ("canceled", "expired", "rejected") and row["status"] in LIVE:
-        yield f"{status}, it is said; it is {row['status']}"
+    ended = status or data.get("outcome")
+    if ended in ("canceled", "expired", "rejected") and row["status"] in LIVE:
+        yield f"{ended}, it is said; it is {row['status']}"
     if data.get("outcome") == "rejected" and row["status"] != "rejected":
         yield f"rejected, it is said; it is {row['status']}"
 
