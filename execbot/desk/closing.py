@@ -20,7 +20,6 @@ from execbot.journal.errors import JournalError
 from execbot.journal.records import OrderRecord
 from execbot.model.enums import REOPENABLE
 from execbot.model.errors import ExecbotError
-from execbot.model.numbers import text
 from execbot.model.unread import unread_of
 from execbot.oms.errors import NotPossible
 from execbot.oms.results import CloseResult
@@ -45,7 +44,7 @@ class Closed(Struct, frozen=True):
 
     `record` is the closing order as last seen, None where nothing was sent: `note` then says why.
     `lifted` are the orders that were canceled for it. `recorded` says whether the account's journal
-    has it; None where nothing was done.
+    has it; None where nothing was done. `rest` says that what stays open has its stop again.
     """
 
     symbol: str
@@ -54,6 +53,7 @@ class Closed(Struct, frozen=True):
     note: str = ""
     recorded: bool | None = None
     warnings: tuple[str, ...] = ()
+    rest: str = ""
 
     @property
     def records(self) -> tuple[OrderRecord, ...]:
@@ -186,7 +186,10 @@ def _followed(desk: Desk, result: CloseResult, wait_seconds: float | None) -> Cl
         record, said = follow(desk, record, wait_seconds)
         warnings += said
     raise_if_rejected(record)
-    if result.unprotected_qty and not protect_again(desk, symbol):
-        warnings.append(f"{symbol}: {text(result.unprotected_qty)} stay open without a stop")
+    rest = ""
+    if result.unprotected_qty and protect_again(desk, symbol):
+        rest = result.covered_rest
+    elif result.unprotected_qty:
+        warnings.append(f"{symbol}: {result.bare_rest(result.unprotected_qty)}")
     recorded = desk.journal_trouble is None
-    return Closed(symbol, record, result.lifted, result.note, recorded, tuple(warnings))
+    return Closed(symbol, record, result.lifted, result.note, recorded, tuple(warnings), rest)

@@ -11,7 +11,7 @@ from msgspec import Struct, field
 
 from execbot.journal.records import OrderRecord
 from execbot.model.enums import ErrorCategory
-from execbot.model.numbers import ZERO
+from execbot.model.numbers import ZERO, text
 
 if TYPE_CHECKING:
     from execbot.journal.journal import Journal
@@ -55,6 +55,16 @@ class CloseResult(Struct, frozen=True):
     lifted: tuple[OrderRecord, ...] = ()
     unprotected_qty: Decimal = ZERO
     note: str = ""
+
+    @property
+    def covered_rest(self) -> str:
+        """For the trader, where what stays open has its stop again."""
+        return f"{text(self.unprotected_qty)} stay open, covered by a stop again"
+
+    def bare_rest(self, bare: Decimal) -> str:
+        """For the trader, where `bare` of what stays open (positive) has no stop."""
+        rest = f"{text(bare)} of {text(self.unprotected_qty)} stay open without a stop"
+        return f"{rest}: `execbot protect {self.symbol}`"
 
 
 Gate = Callable[["Journal"], GateVerdict]

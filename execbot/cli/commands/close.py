@@ -145,6 +145,7 @@ def _show_one(cli: Cli, closed: Closed) -> None:
     if closed.recorded is not None:
         data["recorded"] = closed.recorded
     notes = [f"Canceled for it: {describe(record.order)}" for record in closed.lifted]
+    notes += [f"{closed.rest}."] if closed.rest else []
     cli.show(data, _line(closed), *notes, warnings=closed.warnings)
 
 

@@ -169,11 +169,8 @@ class SignalCloses:
         self._placer.protect(closed.symbol, closed.record)
         bare = self._uncovered(held, rest)
         if not bare:
-            return (f"{text(rest)} stay open, covered by a stop again",)
-        said = (
-            f"{text(bare)} of {text(rest)} stay open without a stop: "
-            f"`execbot protect {closed.symbol}`"
-        )
+            return (closed.covered_rest,)
+        said = closed.bare_rest(bare)
         self._tell("unprotected", f"{closed.symbol}: {said}", closed.symbol)
         return (said,)
 

@@ -164,6 +164,15 @@ def test_close_says_in_words_which_exits_it_canceled(sim_env: dict[str, str]) ->
     stop = next(leg["stop_price"] for leg in bought["legs"])
     closed = execbot(["close", "KO", "--wait", "20"], sim_env)
     assert f"Canceled for it: sell 10 KO stop {stop}, gtc" in closed.out
+    assert "stay open" not in closed.out
+
+
+def test_a_close_in_part_says_that_the_rest_has_its_stop_again(sim_env: dict[str, str]) -> None:
+    done(sim_env, "submit", "KO", "--qty", "10", "--stop-loss", "2%", "--wait", "20")
+    closed = execbot(["close", "KO", "--qty", "4", "--wait", "20"], sim_env)
+    assert "6 stay open, covered by a stop again." in closed.out
+    [held] = done(sim_env, "exits")
+    assert (held["covered_qty"], held["uncovered_qty"]) == ("6", "0")
 
 
 def test_a_dry_run_shows_every_check_and_sends_nothing(sim_env: dict[str, str]) -> None:
