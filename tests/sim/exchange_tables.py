@@ -1,15 +1,17 @@
-"""The tables of docs/exchange.md that come from code: faults, scenarios, deviations.
+"""The tables of docs/exchange.md that come from code: faults, scenarios, deviations, operations.
 
 PYTHONPATH=tests python -m sim.exchange_tables      writes them into the page
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from sim import coverage
 from sim.deviations import DATA_DEVIATIONS, TRADING_DEVIATIONS
-from support.paths import ROOT
+from support.paths import ROOT, alpaca_facts
 
 from execbot.sim.faults.kinds import KINDS
 from execbot.sim.faults.scenario import Scenario
@@ -59,17 +61,31 @@ def absent() -> str:
     return table(("not served (404)", "why"), ((f"`{path}`", why) for path, why in ABSENT))
 
 
-TABLES: dict[str, Callable[[], str]] = {
+def operations() -> str:
+    """Each of Alpaca's OpenAPI files with its totals and its operations."""
+    parts = []
+    for name in ("trading-api.json", "market-data-api.json"):
+        spec = json.loads((alpaca_facts() / "openapi" / name).read_text(encoding="utf-8"))
+        rows = list(coverage.operations(spec))
+        title = f"{spec['info']['title']} {spec['info']['version']}"
+        shown = table(("operation", "request", "here"), coverage.cells(rows))
+        parts.append(f"{title}: {coverage.totals(rows)}.\n\n{shown}")
+    return "\n\n".join(parts)
+
+
+Tables = Mapping[str, Callable[[], str]]
+TABLES: Tables = {
     "faults": faults,
     "scenarios": scenarios,
     "deviations": deviations,
     "absent": absent,
 }
+FROM_ALPACAS_FILES: Tables = {"operations": operations}
 
 
-def with_tables(page: str) -> str:
+def with_tables(page: str, tables: Tables) -> str:
     """The page with each table between its markers made anew."""
-    for name, make in TABLES.items():
+    for name, make in tables.items():
         begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
         pattern = re.compile(f"{begin}.*?{end}", re.DOTALL)
         assert pattern.search(page), f"{begin} is missing in {PAGE}"
@@ -79,4 +95,6 @@ def with_tables(page: str) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(with_tables(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    for tables in (TABLES, FROM_ALPACAS_FILES):
+        text = with_tables(PAGE.read_text(encoding="utf-8"), tables)
+        PAGE.write_text(text, encoding="utf-8")

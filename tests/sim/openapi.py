@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 from jsonschema_path import SchemaPath
 from openapi_core.testing import MockRequest, MockResponse
 from openapi_core.validation.response.validators import V30ResponseValidator
+from sim.coverage import METHODS
 
 DEPTH = 3  # a leg of a leg of an order tells nothing new
 
@@ -74,7 +75,7 @@ class Contract:
             described["operationId"]: (method, pattern)
             for pattern, methods in self.spec["paths"].items()
             for method, described in methods.items()
-            if method in ("get", "post", "put", "patch", "delete")
+            if method in METHODS
         }
 
     def target(
