@@ -329,7 +329,7 @@ def is_to_be_asked(since: float, *, follows: bool, is_called: bool, has_moved: b
 
 
 def is_quality_due(since: float, read_on: date, today: date) -> bool:
-    """Whether to read today's quality, so many seconds after the last time, on the day `read_on`."""
+    """Whether to read today's quality, so many seconds after it was read on the day `read_on`."""
     return since >= QUALITY_SECONDS or read_on != today
 
 
