@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from execbot.cli.errors import WAITING, Failure
 from execbot.cli.exit_codes import ExitCode
+from execbot.cli.interrupts import look
 from execbot.desk.following import known_order
 from execbot.model.enums import Outcome
 
@@ -23,6 +24,12 @@ class Sending(Struct):
     """Which order a command is about to send; "" as long as it has no id."""
 
     client_order_id: str = ""
+
+    def begins(self, client_order_id: str) -> None:
+        """From here on the order may leave. Raises KeyboardInterrupt for an interrupt that was put
+        off until now."""
+        look()
+        self.client_order_id = client_order_id
 
 
 @contextmanager

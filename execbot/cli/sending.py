@@ -27,7 +27,7 @@ def send_order(cli: Cli, desk: Desk, wanted: Submit, sending: Sending, *, yes: b
     risks = placing.risk_of_draft(desk, draft)
     said = "; ".join((draft.words, *draft.exits.lines(), *([risks.line()] if risks else [])))
     did_ask = confirm(desk, Act.SEND, said, cli.consent(yes))
-    sending.client_order_id = draft.request.client_order_id
+    sending.begins(draft.request.client_order_id)
     sent = placing.place(desk, draft, wait_seconds=wanted.wait_seconds, check_again=did_ask)
     show_outcome(cli, sent)
 

@@ -27,8 +27,9 @@ class LimitUse(Struct, frozen=True):
 
 class EntryRisk(Struct, frozen=True):
     """USD, and percent of equity. `usd` is what the stop would lose; without a `stop` all that it
-    costs is at risk. `r_per_share` is one R of a share, None without a stop. None: not known.
-    `is_most`: of contracts, whose largest loss `usd` is, a stop or not."""
+    costs is at risk. `r_per_share` is one R of a share, None without a stop. None: not known, as of
+    what was bought beyond its stop. `is_most`: of contracts, whose largest loss `usd` is, a stop or
+    not."""
 
     cost: Decimal | None
     cost_pct: Decimal | None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from execbot.exits.tags import EXIT, tag_of
+from execbot.exits.tags import is_exit_tag, tag_of
 from execbot.journal.records import EXIT_ORIGINS, EXIT_ROLES, OrderRecord, Role
 from execbot.model.enums import STOP_TYPES, OrderClass, OrderType
 from execbot.model.order import Order, OrderRequest
@@ -52,4 +52,4 @@ def leaves_now(order: Order) -> bool:
         return False
     if order.type in STOP_TYPES:
         return False
-    return order.type is OrderType.MARKET or tag_of(order.client_order_id) == EXIT
+    return order.type is OrderType.MARKET or is_exit_tag(tag_of(order.client_order_id))

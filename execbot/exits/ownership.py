@@ -14,7 +14,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from execbot.exits.tags import EXIT, PREFIX, STOP, client_order_id, tag_of
+from execbot.exits.tags import (
+    EXIT,
+    PREFIX,
+    STOP,
+    TAG_FORM,
+    client_order_id,
+    is_exit_tag,
+    tag_of,
+)
 from execbot.journal.journal import Journal
 from execbot.journal.records import Origin, PlanRecord, Role
 from execbot.model.enums import Side
@@ -27,7 +35,7 @@ OTHER_KEY = "other_execbot"
 TOLD_FOR = timedelta(days=1)
 """How long after the last of its orders another execbot is told of."""
 
-_MARK = re.compile(re.escape(PREFIX) + r"(?:s|e|t\d+)-p([0-9a-f]{8})-")
+_MARK = re.compile(re.escape(PREFIX) + rf"(?:{TAG_FORM})-p([0-9a-f]{{8}})-")
 _OF_OUR_KIND = re.compile(r"execbot-|flat-[A-Z0-9]+-[0-9]{8}-[0-9]+$")
 
 _ROLES = {STOP: Role.STOP, EXIT: Role.EXIT}
@@ -58,7 +66,7 @@ def own_facts(order: Order, plans: Sequence[PlanRecord]) -> Mapping[str, Any]:
         if plan.body.get("entry_client_order_id") == name:
             return {"origin": Origin.SUBMIT, "plan_id": plan.plan_id, "role": Role.ENTRY}
         if marked is not None and tag is not None and marked[1] == _mark_of(plan.plan_id):
-            role = _ROLES.get(tag, Role.TARGET)
+            role = _ROLES.get(tag[0], Role.TARGET)
             return {"origin": Origin.EXIT, "plan_id": plan.plan_id, "role": role}
     return {}
 
@@ -69,7 +77,7 @@ def _unmarked_facts(order: Order, tag: str, plans: Iterable[PlanRecord]) -> Mapp
     serving = [plan for plan in plans if plan.status in _IN_FORCE and _wants(plan, order, tag)]
     if len(serving) != 1:
         return {}
-    role = _ROLES.get(tag, Role.TARGET)
+    role = _ROLES.get(tag[0], Role.TARGET)
     return {"origin": Origin.EXIT, "plan_id": serving[0].plan_id, "role": role}
 
 
@@ -93,7 +101,7 @@ _CLOSING = {"long": Side.SELL.value, "short": Side.BUY.value}
 def _is_level_of(body: Mapping[str, Any], order: Order, tag: str) -> bool:
     """A way out has no level: it is the plan's that is on its way out."""
     stop = body.get("stop") or {}
-    if tag == EXIT:
+    if is_exit_tag(tag):
         return bool(body.get("exit"))
     if tag == STOP:
         trail = stop.get("trail") or {}

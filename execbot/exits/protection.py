@@ -15,7 +15,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from execbot.config.schema import TradingSettings
-from execbot.exits.living_orders import SymbolOrder, by_symbol, read_orders
+from execbot.exits.alarm_time import is_recent, is_young
+from execbot.exits.living_orders import SymbolOrder, by_symbol
 from execbot.exits.plan.plan import ExitPlan, PlanStatus
 from execbot.exits.rules.decide import ruling_plan, standing
 from execbot.exits.rules.lifecycle import grown
@@ -28,7 +29,7 @@ from execbot.journal.journal import Journal
 from execbot.journal.records import PositionRecord
 from execbot.market.sessions import MarketNow, Session
 from execbot.model.account import Position
-from execbot.model.enums import ARRIVING, LAPSED, AssetClass
+from execbot.model.enums import AssetClass
 from execbot.model.numbers import ZERO, text
 from execbot.model.symbols import is_option, symbol_key
 
@@ -265,45 +266,23 @@ def _missing(
     bare = f"{text(coverage.uncovered)} of {text(coverage.size)} have no stop"
     structure = view.structure
     if plan is None and structure.plan is not None and structure.plan.has_stop:
-        is_new = _is_recent(structure.plan.created_at, view) or _is_young(journal, view, None)
+        is_new = is_recent(structure.plan.created_at, view) or _is_young(
+            journal, view, coverage, None
+        )
         if structure.trouble or not structure.bare:
             return "" if is_new else structure.trouble
     if plan is None:
         is_promised = around.settings.exits.every_position
-        young = _is_young(journal, view, None)
+        young = _is_young(journal, view, coverage, None)
         return f"no plan: {bare}" if is_promised and not young else ""
     if plan.status is PlanStatus.SUSPENDED:
         return f"{bare} ({plan.note})" if plan.note else bare
-    return bare if coverage.state in BARE and not _is_young(journal, view, plan) else ""
+    is_bare = coverage.state in BARE
+    return bare if is_bare and not _is_young(journal, view, coverage, plan) else ""
 
 
-def _is_young(journal: Journal, view: View, plan: ExitPlan | None) -> bool:
-    """The way out, the way of a stop to the broker, or the shares themselves, began within the
-    alarm time. With a stop that ended after the last fill nothing is waited for: it is gone."""
-    closing = view.side.closing
-    arriving = [
-        item.sent_at
-        for group in read_orders(view.orders, closing).groups
-        for item in group.members
-        if item.order.status in ARRIVING
-    ]
-    left_at = plan.exit.since if plan is not None and plan.exit is not None else None
-    if any(_is_recent(moment, view) for moment in (left_at, *arriving)):
-        return True
+def _is_young(journal: Journal, view: View, coverage: Coverage, plan: ExitPlan | None) -> bool:
     record = journal.position(view.symbol)
-    filled_at = record.updated_at if record is not None else None
-    return _is_recent(filled_at, view) and not any(
-        item.is_stop and item.order.side is closing and _has_ended_since(item, filled_at)
-        for item in view.orders
-    )
-
-
-def _is_recent(moment: datetime | None, view: View) -> bool:
-    return moment is not None and view.now - moment < view.limits.unprotected_alarm
-
-
-def _has_ended_since(item: SymbolOrder, moment: datetime | None) -> bool:
-    if item.order.status not in LAPSED:
-        return False
-    ended_at = item.order.canceled_at or item.order.expired_at
-    return ended_at is None or moment is None or ended_at >= moment
+    since = view.now - view.limits.unprotected_alarm
+    lately = journal.executions(since=since, symbol=view.symbol)
+    return is_young(view, coverage, plan, ZERO if record is None else record.qty, lately)

@@ -14,6 +14,7 @@ from execbot.schemas.board import (
     BoardEvent,
     BoardOrder,
     BoardPosition,
+    BoardQuality,
     BoardShown,
     BoardSnapshot,
 )
@@ -95,6 +96,8 @@ class LiveBoard:
         if "alerts" in sections:
             of_alarms = [row for row in self._with_own(sections["alerts"], now) if row.is_alarm]
             sections["alerts"] = tuple(of_alarms)
+        if _is_of_before(sections.get("quality", self._fields["quality"]), now):
+            sections["quality"] = BoardQuality()  # "Being read"
         if all_events is not None:
             sections["events"] = self._with_own(all_events, now)
         other = {name: one for name, one in sections.items() if self._fields[name] != one}
@@ -131,6 +134,11 @@ class LiveBoard:
         for name in gone:
             del orders[name]
         return dict.fromkeys(gone)
+
+
+def _is_of_before(quality: BoardQuality, now: datetime) -> bool:
+    """Of a day that is over: it is shown as today's."""
+    return quality.day is not None and quality.day < eastern(now).date()
 
 
 def _differing(known: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from execbot.desk.door.wire import Garbled, read, to_line
 from execbot.journal.errors import JournalError
 from execbot.model.printable import harmless_line
 from execbot.model.timer import boot_seconds
+from execbot.model.times import eastern
 from execbot.page import rows
 from execbot.page.board import LiveBoard
 from execbot.page.neighbours import neighbours
@@ -290,14 +291,15 @@ class Following:
         self._board.change(self._desk.now(), positions=positions, **sections)
 
     async def _follow_quality(self) -> None:
-        read_at = float("-inf")
+        read_at, read_on = float("-inf"), date.min
         while True:
-            if self._is_watched() and time.monotonic() - read_at >= QUALITY_SECONDS:
-                read_at = time.monotonic()
+            now = self._desk.now()
+            since, today = time.monotonic() - read_at, eastern(now).date()
+            if self._is_watched() and is_quality_due(since, read_on, today):
+                read_at, read_on = time.monotonic(), today
                 with suppress(JournalError):
-                    now = self._desk.now()
                     quality = await self._reads.call(partial(read_quality, on=now))
-                    self._board.change(now, quality=quality)
+                    self._board.change(self._desk.now(), quality=quality)
             await asyncio.sleep(KNOCK_SECONDS)
 
     async def _follow_neighbours(self) -> None:
@@ -324,6 +326,11 @@ def is_to_be_asked(since: float, *, follows: bool, is_called: bool, has_moved: b
     if has_moved:
         every = min(every, MOVED_SECONDS)
     return since >= (KNOCK_SECONDS if is_called else every)
+
+
+def is_quality_due(since: float, read_on: date, today: date) -> bool:
+    """Whether to read today's quality, so many seconds after it was read on the day `read_on`."""
+    return since >= QUALITY_SECONDS or read_on != today
 
 
 def _is_ours(path: Path) -> bool:

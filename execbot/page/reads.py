@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import date, datetime
 from typing import TypeVar
 
 from msgspec import Struct
@@ -25,6 +25,7 @@ from execbot.journal.journal import Journal
 from execbot.market.halts import HALTS_KEY, book_from_json
 from execbot.model.errors import ExecbotError
 from execbot.model.printable import harmless_line
+from execbot.model.times import eastern
 from execbot.page import rows
 from execbot.report.span import Span
 from execbot.risk.halting import current
@@ -82,6 +83,7 @@ class Reads:
         self._origin = desk
         self._desk: Desk | None = None
         self._version = UNREAD
+        self._day: date | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="page-reads")
 
     async def call(self, work: Callable[[Desk], T]) -> T:
@@ -115,15 +117,16 @@ class Reads:
             self._desk.journal.close()
 
     async def fresh(self) -> Fresh | None:
-        """What is in the journal; None where nobody can have written to it since the last look."""
+        """What is in the journal of today; None where nobody can have written to it since the last
+        look, and that was today."""
 
         def look() -> Fresh | None:
             desk = self._opened()
-            version = desk.journal.data_version()
-            if version == self._version:
+            version, day = desk.journal.data_version(), eastern(desk.now()).date()
+            if (version, day) == (self._version, self._day):
                 return None
             found = read_fresh(desk)
-            self._version = version
+            self._version, self._day = version, day
             return found
 
         return await self._in_thread(look)

@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from subprocess import Popen
 from types import SimpleNamespace
@@ -280,6 +281,29 @@ def test_shares_that_the_journal_does_not_know_of_are_no_green_light(
     found = health(env)
     assert found.code == 8
     assert status_of(found)["quantities"] == "FAIL"
+
+
+@pytest.mark.timeout(300)
+def test_a_fee_in_coins_is_no_difference_before_it_is_booked_and_more_than_a_fee_is_one(
+    server: Server, tmp_path: Path
+) -> None:
+    """E-FEE-2: Alpaca takes the fee of a purchase out of the coins that it brings."""
+    env = server.environment(tmp_path)
+    bought = execbot(["submit", "BTC/USD", "--notional", "500", "--wait", "20", "--json"], env)
+    filled = Decimal(bought.json["data"]["filled_qty"])
+    found = health(env)
+    [quantities] = [row for row in found.data["checks"] if row["check"] == "quantities"]
+    held = Decimal(server.get("/v2/positions/BTCUSD")["qty"])
+    assert held < filled
+    assert quantities["status"] == "OK"
+    assert quantities["detail"] == (
+        "journal and broker hold the same, but for fees in coins: "
+        f"BTC/USD: {filled.normalize():f} here, {held.normalize():f} at the broker"
+    )
+    less = {"field": "*.qty", "json": f'"{filled * Decimal("0.99")}"', "count": 1000}
+    server.arm("value_spoilt", method="GET", path="/v2/positions", **less)
+    found = health(env)
+    assert (found.code, status_of(found)["quantities"]) == (8, "FAIL")
 
 
 def test_a_file_that_is_replaced_while_it_is_looked_at_is_no_trouble(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ Method: one position at the exchange in process, in virtual time; its orders are
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -38,8 +39,8 @@ def desk(tmp_path: Path) -> Desk:
     return found
 
 
-def place_stop(desk: Desk) -> str:
-    request = OrderRequest("AAPL", Side.SELL, qty=market().qty, type=OrderType.STOP,
+def place_stop(desk: Desk, qty: Decimal | None = None) -> str:
+    request = OrderRequest("AAPL", Side.SELL, qty=qty or market().qty, type=OrderType.STOP,
                            stop_price=plan(desk).stop.price)  # fmt: skip
     return desk.oms.submit(request, role="stop", plan_id=plan(desk).plan_id).client_order_id
 
@@ -62,6 +63,46 @@ def test_shares_that_have_just_come_are_shown_bare_and_are_a_finding_after_the_a
 ) -> None:
     assert (judged(desk).state, judged(desk).missing) == (Guarded.UNPROTECTED, "")
     desk.sleep(6)
+    assert judged(desk).missing == "10 of 10 have no stop"
+
+
+def buy(desk: Desk) -> None:
+    desk.oms.submit(market())
+    desk.sleep(1)
+    desk.oms.gap_fill()
+
+
+def test_shares_that_have_stood_bare_are_a_finding_also_while_more_of_them_come(desk: Desk) -> None:
+    """The alarm time counts from the first share without a stop, not from the last."""
+    for _ in range(3):
+        desk.sleep(1)
+        buy(desk)
+    assert judged(desk).missing == "40 of 40 have no stop"
+
+
+def test_what_comes_beside_shares_with_a_stop_has_its_own_alarm_time(desk: Desk) -> None:
+    desk.sleep(6)
+    buy(desk)
+    place_stop(desk)
+    desk.sleep(1)
+    desk.oms.gap_fill()
+    assert (judged(desk).state, judged(desk).missing) == (Guarded.UNPROTECTED, "")
+    desk.sleep(5)
+    assert judged(desk).missing == "10 of 20 have no stop"
+
+
+def test_selling_some_and_buying_them_again_makes_none_of_the_others_young(desk: Desk) -> None:
+    desk.sleep(6)
+    for side in (Side.SELL, Side.BUY):
+        desk.oms.submit(replace(market(), side=side, qty=Decimal(6)))
+        desk.sleep(1)
+        desk.oms.gap_fill()
+    assert judged(desk).missing == "10 of 10 have no stop"
+
+
+def test_a_stop_on_its_way_for_some_makes_none_of_the_others_young(desk: Desk) -> None:
+    desk.sleep(6)
+    place_stop(desk, qty=Decimal(4))
     assert judged(desk).missing == "10 of 10 have no stop"
 
 

@@ -14,6 +14,7 @@ from execbot.market.sessions import SessionTable, trading_days
 from execbot.model.enums import OrderStatus
 from execbot.model.timer import Timer, of_ours
 from execbot.model.times import eastern, show_age, show_eastern
+from execbot.oms.sync.coin_fees import is_fee
 from execbot.oms.sync.differences import PositionDifference, compare
 from execbot.oms.sync.options.pending_events import pending_events
 
@@ -33,6 +34,8 @@ def agreement(examined: Examination) -> Iterator[Finding]:
     has_traded = desk.journal.first_written() is not None
     yield reconciled(last, desk.risk.reader.table_at(desk.now()), desk.now(), has_traded)
     found = [item for item in _differences(desk) if not _is_known(item, last)]
+    fees = [item for item in found if _is_fee(desk, item)]
+    found = [item for item in found if item not in fees]
     pending = pending_events(desk.journal, desk.client.get_positions(), desk.now()) if found else {}
     for words in dict.fromkeys(pending.values()):
         yield Finding("quantities", Status.OK, words)
@@ -40,7 +43,8 @@ def agreement(examined: Examination) -> Iterator[Finding]:
     for item in differing[:NAMED_MAX]:
         yield Finding("quantities", Status.FAIL, str(item), "execbot reconcile")
     if not differing and not pending:
-        yield Finding("quantities", Status.OK, "journal and broker hold the same")
+        but = f", but for fees in coins: {', '.join(map(str, fees))}" if fees else ""
+        yield Finding("quantities", Status.OK, f"journal and broker hold the same{but}")
 
 
 def reconciled(
@@ -81,6 +85,12 @@ def _differences(desk: Desk) -> list[PositionDifference]:
     freshen(desk)
     again = compare(desk.journal.positions(), desk.client.get_positions())
     return [item for item in again if item in first]
+
+
+def _is_fee(desk: Desk, item: PositionDifference) -> bool:
+    """Coins that the broker has taken as its fee, and that nobody has booked yet (E-FEE-2)."""
+    ours = desk.journal.position(item.symbol)
+    return ours is not None and ours.qty == item.ours and is_fee(desk.journal, ours, item.theirs)
 
 
 def _is_known(item: PositionDifference, last: Reconciliation | None) -> bool:

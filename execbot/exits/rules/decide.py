@@ -51,7 +51,13 @@ from execbot.exits.rules.leave import POLL, leave
 from execbot.exits.rules.lifecycle import grown
 from execbot.exits.rules.moved_by_trader import taken_over
 from execbot.exits.rules.moves import price_moves, reshape
-from execbot.exits.rules.outlived import SOLD, TURNED, ended_over_others, has_outlived
+from execbot.exits.rules.outlived import (
+    NEVER_FILLED,
+    SOLD,
+    TURNED,
+    ended_over_others,
+    has_outlived,
+)
 from execbot.exits.rules.triggers import is_of_before, leave_if_due, stop_is_crossed
 from execbot.exits.rules.view import Coverage, Decision, Memory, View
 from execbot.exits.tags import tag_of
@@ -259,7 +265,7 @@ def _flat(
             return _ask_broker(view, memory), plan, memory
         entry = _entry(view, plan)
         has_filled = entry is not None and entry.order.filled_qty > 0
-        note = SOLD if has_filled else "the entry never filled"
+        note = SOLD if has_filled else NEVER_FILLED
         over = {"status": PlanStatus.CLOSED, "exit": None, "lift": None, "note": note}
         closed = plan.changed(view.now, **over)
         return [SavePlan(closed, "entry ended")], closed, memory

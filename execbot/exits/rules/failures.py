@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from execbot.exits.rules.actions import BrokerAction, Cancel, Priority, Refresh, Replace, Submit
 from execbot.exits.rules.shape import Ladder
 from execbot.exits.rules.view import Memory
-from execbot.exits.tags import EXIT
+from execbot.exits.tags import is_exit_tag
 
 
 class Outcome(Struct, frozen=True):
@@ -110,11 +110,12 @@ def learned(memory: Memory, action: BrokerAction, outcome: Outcome, now: datetim
         return memory
     lesson = lesson_of(outcome.kind)
     failures = memory.failures + 1
-    if isinstance(action, Submit) and action.tag != EXIT and lesson is not Lesson.BACK_OFF:
+    keeps = isinstance(action, Submit) and not is_exit_tag(action.tag)
+    if keeps and lesson is not Lesson.BACK_OFF:
         memory = replace(
             memory, refusals=memory.refusals + 1, refusal=outcome.message, named=outcome.named
         )
-    refusals = memory.refusals if isinstance(action, Submit) and action.tag != EXIT else 0
+    refusals = memory.refusals if keeps else 0
     pause = _pause(lesson, failures, refusals, outcome)
     memory = replace(memory, failures=failures, retry_at=now + pause)
     if action.priority is Priority.EXIT:
@@ -182,7 +183,7 @@ def _after_refused_submit(
     patience = SOON_ATTEMPTS_MAX if lesson is Lesson.SOON else 2
     if lesson is not Lesson.STEP_DOWN and memory.failures < patience:
         return memory
-    if action.tag == EXIT:
+    if is_exit_tag(action.tag):
         return memory
     return stepped_down(memory, now)
 

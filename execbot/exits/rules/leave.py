@@ -29,7 +29,7 @@ from execbot.exits.rules.actions import (
 )
 from execbot.exits.rules.failures import Lesson, lesson_of
 from execbot.exits.rules.view import EXIT_REFUSED, Memory, View
-from execbot.exits.tags import EXIT
+from execbot.exits.tags import exit_tag
 from execbot.journal.records import Role
 from execbot.model.enums import OrderType, PositionSide, TimeInForce
 from execbot.model.numbers import ZERO, text
@@ -217,7 +217,8 @@ def _exit_order(view: View, plan: ExitPlan, intent: ExitIntent) -> Submit:
         decided_by=_quotes(view),
     )
     reason = f"{intent.reason}: {stage} exit of {text(qty)}"
-    return Submit(request, Role.EXIT, EXIT, reason, plan.plan_id, Priority.EXIT)
+    tag = exit_tag(intent.target)
+    return Submit(request, Role.EXIT, tag, reason, plan.plan_id, Priority.EXIT)
 
 
 def _quotes(view: View) -> tuple[Quote, ...]:

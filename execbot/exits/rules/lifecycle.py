@@ -21,6 +21,7 @@ from execbot.exits.plan.target_shares import split_whole
 from execbot.exits.rules.actions import Action, Alarm, SavePlan
 from execbot.exits.rules.leave import wants_out
 from execbot.exits.rules.view import View
+from execbot.exits.tags import is_exit_tag, tag_of
 from execbot.journal.records import Role
 from execbot.model.enums import OrderClass
 from execbot.model.numbers import ZERO, text, whole_part
@@ -156,7 +157,11 @@ def _usable(target: TargetPlan, plan: ExitPlan, entry: Decimal) -> TargetPlan | 
 
 
 def _with_target_fills(view: View, plan: ExitPlan) -> ExitPlan:
-    """The plan with each target's filled quantity, counted from the orders that served it."""
+    """The plan with each target's filled quantity, counted from the orders that served it.
+
+    Of one that is watched here the exit itself says when it is done: it may take a fraction, or
+    all that is left.
+    """
     if not plan.targets:
         return plan
     filled = [ZERO] * len(plan.targets)
@@ -165,11 +170,12 @@ def _with_target_fills(view: View, plan: ExitPlan) -> ExitPlan:
         if order.plan_id != plan.plan_id:
             continue
         number = _serves(order, family, plan)
-        if number is not None and order.order.limit_price is not None:
+        is_exit = is_exit_tag(tag_of(order.name))
+        if number is not None and (is_exit or order.order.limit_price is not None):
             filled[number] += order.order.filled_qty
     if all(qty <= t.filled_qty for qty, t in zip(filled, plan.targets, strict=True)):
         return plan
-    goals = _goals(plan)
+    goals = [ZERO] * len(filled) if view.takes_stops_alone else _goals(plan)
     targets = tuple(
         replace(t, filled_qty=max(qty, t.filled_qty), done=t.done or qty >= goal > 0)
         for t, qty, goal in zip(plan.targets, filled, goals, strict=True)

@@ -13,6 +13,9 @@ from execbot.model.numbers import ZERO
 SOLD, TURNED = "its shares were sold", "position turned"
 """Notes of plans that ended while other shares were held."""
 
+NEVER_FILLED = "the entry never filled"
+"""The note of a plan that never had shares."""
+
 
 def ended_over_others(view: View, plan: ExitPlan) -> bool:
     """Did this plan end, no longer ago than that, while what is held was held already?"""

@@ -138,7 +138,8 @@ def _target_watched_by_us(view: View, plan: ExitPlan, orders: SymbolOrders) -> E
             rest = _takes_the_rest(plan, target)
             share = plan.base_qty * target.weight / 100
             share = whole_part(share) if view.is_option else share
-            keep = ZERO if rest else max(view.size - share, ZERO)
+            left = max(share - target.filled_qty, ZERO)
+            keep = ZERO if rest else max(view.size - left, ZERO)
         else:
             parts = target_quantities(plan, whole_part(view.size))
             keep = view.size - parts.get(number, ZERO)

@@ -27,6 +27,7 @@ from execbot.exits.store import drop_plan, entry_is, plan_by_id, plan_of, save_p
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord, Origin
 from execbot.model.enums import ErrorCategory, PositionSide, Side
+from execbot.model.numbers import text
 from execbot.model.options.spreads import underlying_of
 from execbot.model.order import OrderRequest
 from execbot.oms.errors import ClientIdReused, NeedsWatch, OmsError
@@ -187,6 +188,8 @@ class EntryPlanner:
         if existing is not None:
             # It adds: the position's own plan covers the whole.
             refused = _second_plan(request) if asked.must_go_along else None
+            if refused is None:
+                _check_standing_stop(existing, request, facts)
             return PricedEntry(request, joins=existing.plan_id, conflict=refused)
         if not asked.wishes.has_levels:
             return PricedEntry(request)
@@ -292,6 +295,28 @@ def _second_plan(request: OrderRequest) -> LegsRefused:
         ),
         f"Leave them out; move the levels: execbot exits move {symbol}",
     )
+
+
+def _check_standing_stop(plan: ExitPlan, request: OrderRequest, facts: Facts) -> None:
+    """What is added beyond the stop would be sold as soon as it is bought, or bought once the stop
+    has sold the rest. Raises LevelError."""
+    from execbot.exits.levels import LevelError, check_stop
+
+    stop, side = plan.stop.price, side_of(request)
+    price = request.limit_price or market_price(facts, request.side)
+    if stop is None or price is None or plan.side is not side:
+        return
+    try:
+        check_stop(stop, side, price)
+    except LevelError as error:
+        symbol, words = request.symbol, "below" if side is PositionSide.LONG else "above"
+        raise LevelError(
+            error.kind,
+            f"the stop of {symbol} stands at {text(stop)}, and this addition would trade at "
+            f"{text(price)}: its shares would be sold at once",
+            f"An addition counts on the stop of its position, which must be {words} its price.",
+            f"Give another price, or move the stop: execbot exits move {symbol} --stop",
+        ) from None
 
 
 def _closes(request: OrderRequest) -> LegsRefused:

@@ -63,8 +63,10 @@ def risk_by(
     units = None if qty is None else qty * multiplier_of(request.symbol)
     cost = units * at if units is not None and at is not None else basis.value
     stop = _stop_of(plan, at)
-    each = None if stop is None or at is None else abs(at - stop)
+    each = None if stop is None or at is None else (at - stop) * request.side.sign
     usd = cost if each is None else None if units is None else units * each
+    if each is not None and each <= 0:
+        each, usd = None, None  # beyond the stop: what its sale will bring nobody knows
     return EntryRisk(
         cost=_cents(cost),
         cost_pct=_percent(cost, basis.equity),

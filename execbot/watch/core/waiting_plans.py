@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from execbot.exits.plan.plan import ExitPlan, PlanStatus
 from execbot.exits.rules.actions import SavePlan
+from execbot.exits.rules.outlived import NEVER_FILLED, SOLD
 from execbot.model.enums import OVER
 from execbot.model.numbers import ZERO, text
 from execbot.watch.core.jobs import Job, Note, Save
@@ -41,10 +42,12 @@ def begin_waiting(state: SymbolState, now: datetime) -> list[Job]:
 
 def _begin_if_due(state: SymbolState, new: ExitPlan, now: datetime) -> list[Job]:
     old, filled = state.plan, _filled(state, new)
-    has_ended = new.status is PlanStatus.PENDING and _came_to_nothing(state, new)
-    if has_ended or 0 < filled <= _sold(state, new):
+    if new.status is PlanStatus.PENDING and _came_to_nothing(state, new):
         _wait_no_more(state, new)
-        return [_superseded(new, now)]
+        return [_ended(new, NEVER_FILLED, now)]
+    if 0 < filled <= _sold(state, new):
+        _wait_no_more(state, new)
+        return [_ended(new, SOLD, now)]
     if old is None or old.status is PlanStatus.CLOSED:
         _wait_no_more(state, new)
         without_memory(state)
@@ -56,11 +59,12 @@ def _begin_if_due(state: SymbolState, new: ExitPlan, now: datetime) -> list[Job]
     _wait_no_more(state, new)
     has_begun = old.status is not PlanStatus.PENDING or bool(_filled(state, old))
     if has_begun and new.created_at < old.created_at and abs(state.qty) > brought:
-        return [_superseded(new, now), *_joined(state, new, old, filled)]
+        return [_ended(new, REPLACED, now), *_joined(state, new, old, filled)]
     without_memory(state)
     begin(state, new)
     if has_begun:
-        return [_superseded(old, now), *_joined(state, old, new, filled)]
+        note = SOLD if abs(state.qty) <= brought else REPLACED
+        return [_ended(old, note, now), *_joined(state, old, new, filled)]
     wait(state, old)  # its entry may rest still, and outlive what this one brought
     return []
 
@@ -104,7 +108,10 @@ def _stop_words(plan: ExitPlan) -> str:
     return text(said) if isinstance(said, Decimal) else str(said or "none")
 
 
-def _superseded(plan: ExitPlan, now: datetime) -> Job:
+REPLACED = "a newer plan took its place"
+"""The note of a plan whose shares are held on, under another one."""
+
+
+def _ended(plan: ExitPlan, note: str, now: datetime) -> Job:
     """A plan without a position must not wake up for a later one."""
-    closed = plan.changed(now, status=PlanStatus.CLOSED, note="a newer plan took its place")
-    return Save(SavePlan(closed, "superseded"))
+    return Save(SavePlan(plan.changed(now, status=PlanStatus.CLOSED, note=note), note))

@@ -5,6 +5,8 @@ Method: one small world a test, built by hand: position, plan and living orders.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 from support.exit_views import (
@@ -21,14 +23,15 @@ from support.exit_views import (
 )
 from support.wishes import target
 
-from execbot.exits.plan.plan import ExitIntent, ExitStage
+from execbot.exits.living_orders import SymbolOrder
+from execbot.exits.plan.plan import ExitIntent, ExitPlan, ExitStage
 from execbot.exits.rules.actions import (
     Alarm,
     SavePlan,
 )
 from execbot.exits.rules.decide import decide
 from execbot.exits.rules.failures import Outcome, learned
-from execbot.exits.rules.view import Memory, SymbolMarket
+from execbot.exits.rules.view import Decision, Memory, SymbolMarket
 from execbot.model.enums import OrderStatus, OrderType
 
 
@@ -244,3 +247,42 @@ def test_a_coin_keeps_its_runner_when_its_only_target_is_reached() -> None:
     assert decision.plan is not None
     assert decision.plan.exit is not None
     assert decision.plan.exit.keep_qty == 5
+
+
+EVENING = SymbolMarket(D("105.9"), D("106.1"), D(106), is_open=False, is_extended=True)
+HELD_HERE: dict[str, tuple[str, dict[str, Any]]] = {
+    "coin": ("10.6", {"price": "106", "is_crypto": True}),
+    "contract": ("11", {"price": "106", "symbol": "AAPL270115C00100000"}),
+    "in the evening": ("10", {"market": EVENING}),
+}
+
+
+@pytest.mark.parametrize("kind", HELD_HERE)
+def test_a_target_that_was_taken_in_part_takes_what_is_left_of_it(kind: str) -> None:
+    """Its exit fills in part and is refused three times; it fires again, fills in part again."""
+    size, about = HELD_HERE[kind]
+    symbol = str(about.get("symbol", "AAPL"))
+    about = {name: value for name, value in about.items() if name != "symbol"}
+    two = plan("95", target("105", shares=50), target("120", shares=50), base=size, symbol=symbol)
+
+    def seen(size: str, known: ExitPlan | None, *orders: SymbolOrder, **fields: Any) -> Decision:
+        return decide(replace(view(size, known, *orders, **about, **fields), symbol=symbol))
+
+    fired = seen(size, two)
+    [exit_order] = submits(fired)
+    share, left = exit_order.request.qty, D(size)
+    assert share is not None
+    orders: list[SymbolOrder] = []
+    known, at = fired.plan, 0
+    for filled in ("2", "1"):
+        name = f"execbot-x-{exit_order.tag}-{len(orders)}"
+        sold = order(name, OrderType.MARKET, str(share), OrderStatus.CANCELED, filled=filled)
+        orders.append(replace(sold, plan_id="p1", role="exit"))
+        left, at = left - D(filled), at + 300
+        refused = Memory(exit_failures=3)
+        given_up = seen(str(left), known, *orders, memory=refused, now=later(at))
+        assert given_up.plan is not None and given_up.plan.exit is None
+        again = seen(str(left), given_up.plan, *orders, now=later(at + 200))
+        assert again.plan is not None and again.plan.exit is not None
+        assert again.plan.exit.keep_qty == D(size) - share
+        known = again.plan

@@ -120,6 +120,24 @@ def test_an_addition_beside_a_pair_without_watch_gets_a_pair_of_its_own(trader: 
     assert sorted((o["qty"], o["limit_price"]) for o in targets) == [("10", "220"), ("5", "220")]
 
 
+def test_an_addition_beyond_the_stop_is_refused_as_a_stop_beyond_an_entry_is(
+    trader: Trader,
+) -> None:
+    """Beside a pair it might rest, and its shares would be sold as soon as they are bought."""
+    legs = ["--stop-loss", "180", "--take-profit", "220"]
+    trader.run("submit", "AAPL", "--qty", "10", *legs, "--wait", "30")
+    for more in ((), ("--dry-run",)):
+        refused = trader.run("submit", "AAPL", "--qty", "5", "--limit", "170", *more, code=2)
+        assert refused.error["kind"] == "exits.stop_wrong_side"
+        assert "its shares would be sold at once" in refused.error["error"]
+    rests = trader.run("submit", "AAPL", "--qty", "5", "--limit", "181").data
+    assert (rests["outcome"], rests["risk"]["usd"], rests["risk"]["r_per_share"]) == (
+        "accepted",
+        "5",
+        "1",
+    )
+
+
 def test_an_addition_with_watch_leaves_the_putting_back_to_it(trader: Trader) -> None:
     trader.buy_with_stop()
     with Watch(trader) as watch:
@@ -143,7 +161,8 @@ def test_an_addition_with_watch_leaves_the_putting_back_to_it(trader: Trader) ->
     ("arguments", "code", "kind"),
     [
         (("--qty", "5", "--stop-loss", "3%"), 2, "usage.legs"),
-        (("--qty", "5", "--limit", "150"), 5, "risk.addition_would_rest"),
+        (("--qty", "5", "--limit", "190"), 5, "risk.addition_would_rest"),
+        (("--qty", "5", "--limit", "150"), 2, "exits.stop_wrong_side"),
         (("--qty", "100000"), 5, "risk.intraday_margin"),
     ],
 )

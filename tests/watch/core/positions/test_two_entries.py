@@ -13,8 +13,10 @@ import pytest
 from support.wishes import Exit, stop_at, target
 from support.world import World, open_world
 
+from execbot.exits.plan.plan import PlanStatus
 from execbot.exits.protection import Surroundings, protections
-from execbot.exits.store import open_plans, plan_of
+from execbot.exits.rules.outlived import SOLD
+from execbot.exits.store import open_plans, plan_by_id, plan_of
 from execbot.market.sessions import crypto_now
 
 
@@ -33,6 +35,13 @@ def two_entries(path: Path, *, watched: bool) -> World:
     for limit, (qty, stop, goal) in entries.items():
         rest(world, qty, limit, stop_at(stop), target(goal))
     return world
+
+
+def notes(world: World) -> dict[str, str]:
+    """Of the plan with each stop, what was last said of it."""
+    records = world.desk.journal.plans(symbol="AAPL", statuses=tuple(PlanStatus))
+    found = [plan_by_id(world.desk.journal, record.plan_id) for record in records]
+    return {str(plan.stop.spec): plan.note or "" for plan in found if plan is not None}
 
 
 @pytest.mark.parametrize("watched", [True, False], ids=["watched", "begun after the fill"])
@@ -61,6 +70,7 @@ def test_both_filled_the_newest_counts_for_all_and_that_is_told(tmp_path: Path) 
     assert world.witness.qty() == world.witness.covered() == 16
     (kept,) = open_plans(world.desk.journal)
     assert kept.stop.price == 85
+    assert notes(world) == {"90": "a newer plan took its place", "85": "first share filled"}
     (told,) = world.notes_of("plan_replaced")
     assert told.text.endswith("all 16 now: stop 85, where the first had 90")
 
@@ -78,6 +88,7 @@ def test_each_of_three_rungs_has_its_exits_when_those_before_it_came_and_went(
         assert world.witness.qty() == world.witness.covered() == held
         assert str(world.the_plan().stop.price) == stop
     assert [str(plan.stop.price) for plan in open_plans(world.desk.journal)] == ["90"]
+    assert (notes(world)["98.5"], notes(world)["97.5"]) == (SOLD, SOLD)
     assert not world.notes_of("plan_replaced") and not world.witness.shorts
 
 
@@ -147,3 +158,30 @@ def test_the_first_entry_joins_what_the_second_has_bought(tmp_path: Path) -> Non
     assert [plan.stop.price for plan in open_plans(world.desk.journal)] == [92]
     (told,) = world.notes_of("plan_replaced")
     assert told.text.endswith("all 16 now: stop 92, where the first had 90")
+
+
+def test_a_plan_whose_entry_ended_unfilled_while_it_waited_says_so(tmp_path: Path) -> None:
+    world = open_world(tmp_path)
+    rest(world, "10", "99", stop_at("90"))
+    rest(world, "6", "98", stop_at("85"))
+    rest(world, "4", "97", stop_at("80"))
+    world.price("AAPL", "98.9")
+    world.run(4)
+    world.trader.cancel("entry-1")
+    world.run(4)
+    assert notes(world)["85"] == "the entry never filled"
+    assert [str(plan.stop.spec) for plan in open_plans(world.desk.journal)] == ["90", "80"]
+
+
+def test_a_plan_whose_shares_came_and_went_unwatched_says_so(tmp_path: Path) -> None:
+    world = open_world(tmp_path)
+    world.kill_watch()
+    rest(world, "10", "99", stop_at("90"))
+    rest(world, "6", "98", stop_at("97.5"))
+    for price in ("98.9", "97.9", "97.4"):
+        world.price("AAPL", price)
+        world.run(1)
+    world.start_watch()
+    world.run(4)
+    assert world.witness.qty() == world.witness.covered() == 10
+    assert notes(world) == {"90": "first share filled", "97.5": SOLD}
