@@ -16,7 +16,7 @@ from execbot.journal.codec import AMONG, NULL, listed
 from execbot.journal.confirmation import CashDay, CashSample, Confirmation
 from execbot.journal.connection import Connection
 from execbot.journal.packing.form import Packing
-from execbot.journal.packing.texts import unpacked
+from execbot.journal.packing.texts import Kind, unpacked
 from execbot.model.numbers import text
 from execbot.model.times import iso
 
@@ -131,6 +131,7 @@ class ConfirmationBook(Packing):
         day_of = iso(item.times.first_fill or item.times.done or item.made_at)
         due = NULL if due_at is None else iso(due_at)
         with self.transaction(recoverable=True):
+            text = _ENCODER.encode(item).decode()
             changed = self._run(
                 "INSERT OR IGNORE INTO confirmations "
                 "(client_order_id, version, made_at, verdict, kind, body) "
@@ -141,7 +142,7 @@ class ConfirmationBook(Packing):
                     iso(item.made_at),
                     str(item.verdict),
                     str(item.kind),
-                    self._packed(_ENCODER.encode(item).decode(), self._first_body(item)),
+                    self._packed(text, Kind.CONFIRMATION, self._first_body(item)),
                 ),
             )
             if changed == 1:

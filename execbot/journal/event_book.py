@@ -10,7 +10,7 @@ import msgspec
 
 from execbot.journal.codec import AMONG, event_of, event_row, listed, payload
 from execbot.journal.packing.form import Packing
-from execbot.journal.packing.texts import unpacked
+from execbot.journal.packing.texts import Kind, unpacked
 from execbot.journal.records import MARK, EventRecord, EventResult, LastAct, Trail
 from execbot.journal.statements import ADD_EVENT, EVENTS, FIRST_RAWS
 from execbot.model.enums import EventSource
@@ -154,7 +154,7 @@ class EventBook(Packing):
         events = list(events)
         raws = self._packed_raws(events)
         rows = [
-            event_row(event, self._packed(payload(event.details)), raw)
+            event_row(event, self._packed(payload(event.details), Kind.ACT), raw)
             for event, raw in zip(events, raws, strict=True)
         ]
         self._run_many(ADD_EVENT, rows)
@@ -167,7 +167,7 @@ class EventBook(Packing):
         found = list[str | bytes]()
         for event in events:
             text, name = payload(event.raw), event.client_order_id
-            found.append(self._packed(text, first.get(name)))
+            found.append(self._packed(text, Kind.REPORT, first.get(name)))
             if event.raw and name:
                 first.setdefault(name, text)
         return found

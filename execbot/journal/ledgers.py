@@ -11,7 +11,7 @@ from typing import Any
 
 from execbot.journal.codec import AMONG, NULL, dumps, listed, with_zone
 from execbot.journal.packing.form import Packing
-from execbot.journal.packing.texts import unpacked
+from execbot.journal.packing.texts import Kind, unpacked
 from execbot.journal.records import (
     SAME_MOMENT,
     AccountRow,
@@ -103,7 +103,7 @@ class Ledgers(Packing):
         """Record a decision: `subject` is what it was about (a client_order_id, a symbol)."""
         self._run(
             "INSERT INTO audit (at, kind, subject, rule, facts, result) VALUES (?, ?, ?, ?, ?, ?)",
-            (iso(at), kind, subject, rule, self._packed(dumps(facts)), result),
+            (iso(at), kind, subject, rule, self._packed(dumps(facts), Kind.DECISION), result),
         )
 
     def audit_of(self, subject: str) -> list[AuditRow]:
@@ -156,7 +156,7 @@ class Ledgers(Packing):
         changed = self._run(
             "INSERT OR IGNORE INTO signals (signal_id, received_at, symbol, body, outcome, "
             "updated_at) VALUES (?, ?, ?, ?, 'claimed', ?)",
-            (signal_id, stamp, symbol, self._packed(dumps(body)), stamp),
+            (signal_id, stamp, symbol, self._packed(dumps(body), Kind.DECISION), stamp),
         )
         return changed == 1
 
@@ -332,10 +332,11 @@ class Ledgers(Packing):
     ) -> bool:
         """Write one version; False when another process has written that version first."""
         with self.transaction():
+            packed = self._packed(dumps(body), Kind.PLAN)
             changed = self._run(
                 "INSERT OR IGNORE INTO exit_plans (plan_id, version, symbol, status, body, at) "
                 "VALUES (?, ?, ?, ?, ?, ?)",
-                (plan_id, version, symbol, status, self._packed(dumps(body)), iso(at)),
+                (plan_id, version, symbol, status, packed, iso(at)),
             )
             if changed == 1:
                 self._run(
@@ -379,13 +380,19 @@ class Ledgers(Packing):
         begun, values = "", [listed(symbols), iso(since) if since else ""]
         if until is not None:
             first = "SELECT at FROM exit_plans WHERE plan_id = p.plan_id ORDER BY version LIMIT 1"
-            begun = f"AND ({first}) <= ? "
+            begun = f" AND ({first}) <= ?"
             values.append(iso(until))
+        changed = f"p.symbol {AMONG} AND p.at >= ?{begun}"
+        # Those closed are found by time, the others, which are few, by not being closed.
         rows = self._rows(
             "SELECT p.plan_id FROM exit_plans p "
             "CROSS JOIN plans_in_force f USING (plan_id, version) "
-            f"WHERE p.symbol {AMONG} AND p.at >= ? {begun}ORDER BY p.plan_id",
-            values,
+            f"WHERE p.status = 'closed' AND {changed} "
+            "UNION ALL SELECT p.plan_id FROM plans_in_force f "
+            "CROSS JOIN exit_plans p USING (plan_id, version) "
+            f"WHERE (f.status < 'closed' OR f.status > 'closed') AND {changed} "
+            "ORDER BY 1",
+            [*values, *values],
         )
         return [str(row[0]) for row in rows]
 

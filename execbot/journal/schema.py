@@ -520,6 +520,17 @@ WHERE substr(canceled_at, 1, 10) != substr(intent_at, 1, 10);
 open (`execbot.journal.packing.form`). Moments of the day on which an order was wanted are found by
 that day; the id is no part of an index that is sorted by time."""
 
+_KINDS_OF_TEXT = """
+UPDATE meta SET value = '3' WHERE key = 'packing' AND NOT EXISTS (SELECT 1 FROM order_events)
+    AND (SELECT count(*) FROM meta) = 1;
+
+DROP INDEX exit_plans_changed;
+CREATE INDEX exit_plans_closed ON exit_plans (symbol, at) WHERE status = 'closed';
+"""
+"""As before, the newest form where no earlier version can have the file open. Plans that were
+changed since a moment are those not closed, which are few, and those closed since: not each of
+their versions needs to be found."""
+
 STEPS: tuple[tuple[str, str], ...] = (
     ("0001_first_tables", _FIRST),
     ("0002_plans_in_force", _PLANS_IN_FORCE),
@@ -539,6 +550,7 @@ STEPS: tuple[tuple[str, str], ...] = (
     ("0016_followed_events", _FOLLOWED_EVENTS),
     ("0017_plans_changed", _PLANS_CHANGED),
     ("0018_less_room", _LESS_ROOM),
+    ("0019_kinds_of_text", _KINDS_OF_TEXT),
 )
 """Name and SQL of each step. The version of a journal is the number of steps it has."""
 

@@ -16,7 +16,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from execbot.journal.packing.texts import is_after, packed, unpacked
+from execbot.journal.packing.texts import AFTER, is_after, packed, unpacked
 from execbot.quality.confirmer import MARK
 
 BOOKS = ("orders", "order_events", "fills", "audit", "signals", "exit_plans", "plans_in_force")
@@ -47,7 +47,8 @@ class _Varying(NamedTuple):
 
     index: int
     text: str
-    is_packed: bool
+    dictionary: int | None
+    """The number of what it is packed with; None of a text as it is."""
     before: str | None = None
     """What it is packed after, to be filled in as well."""
 
@@ -132,10 +133,11 @@ def _copied(
             kept.clear()
         for template in templates:
             row = list(template.row)
-            for index, text, is_packed, before in template.varying:
-                if is_packed and text not in kept:
-                    kept[text] = packed(text % words, None if before is None else before % words)
-                row[index] = kept[text] if is_packed else text % words
+            for index, text, dictionary, before in template.varying:
+                if dictionary is not None and text not in kept:
+                    after = None if before is None else before % words
+                    kept[text] = packed(text % words, after, number=dictionary)
+                row[index] = text % words if dictionary is None else kept[text]
             yield tuple(row)
 
 
@@ -227,7 +229,8 @@ def _template(row: Row, pattern: re.Pattern[str], seconds: set[int], firsts: _Fi
             text = _to_be_filled(text, pattern, seconds)
             if before is not None:
                 before = _to_be_filled(before, pattern, seconds)
-            varying.append(_Varying(index, text, isinstance(value, bytes), before))
+            dictionary = value[0] % AFTER if isinstance(value, bytes) else None
+            varying.append(_Varying(index, text, dictionary, before))
     return _Template(row, varying)
 
 

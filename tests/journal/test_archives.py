@@ -31,7 +31,7 @@ from execbot.journal.archives import moving
 from execbot.journal.archives.files import archives_beside, trouble_with
 from execbot.journal.archives.months import cuts
 from execbot.journal.errors import ArchiveUnusable, JournalCorrupt
-from execbot.journal.packing.texts import AFTER, NEWEST, OLDEST
+from execbot.journal.packing.texts import AFTER, OLDEST, Kind
 from execbot.model.times import day_begins
 from execbot.oms.sync.intake import apply_update
 from execbot.oms.sync.rebuild import rebuild, rebuilt_into
@@ -107,7 +107,7 @@ def test_months_packed_in_every_form_are_archived(
 ) -> None:
     whole, past, _ = pair
     rows = whole._rows("SELECT raw FROM order_events WHERE typeof(raw) = 'blob'")
-    assert {row[0][0] for row in rows} == {OLDEST, NEWEST, AFTER | NEWEST}
+    assert {row[0][0] for row in rows} == {OLDEST, Kind.REPORT, AFTER | Kind.REPORT}
     for archive in past.archives():
         with past._opened(archive) as (books, _):
             kinds = books._rows("SELECT DISTINCT typeof(raw) FROM order_events")

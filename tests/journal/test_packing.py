@@ -29,9 +29,13 @@ from execbot.journal.codec import event_of, payload
 from execbot.journal.packing.form import FORM
 from execbot.journal.packing.texts import (
     _DICTIONARIES,
+    AFTER,
+    LAST_FOR_ALL,
     LONGEST_BEFORE,
     OLDEST,
     SHORTEST,
+    SHORTEST_OF_ITS_KIND,
+    Kind,
     is_after,
     packed,
     unpacked,
@@ -51,10 +55,37 @@ KEPT = {
     (1, False): "01ab464bb3a0ca1e5fb22d29cf57c2e67294a80157cae8118e1ab0c871505b0b00",
     (2, False): "02ab462b2a200d4bdca54549793e565fa2a44e70e31a47fb014bcba7b61600",
     (2, True): "829d3440aba3d005f07046718421a9ae0000",
+    (3, False): "0343cf3df979a97833504979be12360fa1a600032ce90a35bc914badda5a00",
+    (3, True): "839d3440aba3d005f020454d83a4ba0200",
+    (4, False): "04ab86380394e0c066e6e7e18fe692f27cb0afd11d0d6140ed360459457cfaadad0500",
+    (5, False): "05ab5602276990e7c1a91a14b3404370a6f692f27ce4860bbcad8192460c0d7067c4e2d41c90"
+    "334b2a0b601e51aaad0500",
+    (6, False): "06ab5682666d68c30da22239271398c820d1006974c1ec2d29cf87865e29287ed2808d2970d8"
+    "4118f185d0e448b0ed5d5259900a7535300a01",
+    (7, False): "07ab86243870b201990a8a4b1d3cb9a0a43c1f5c2e249694825c0f8928f4c468684030fb2157"
+    "f4b5b500",
+    (7, True): "879d3440aba3d00510bbd11d6148aa2b00",
 }
 """What was packed once, by the number of the dictionary, alone or after `BEFORE`."""
 
-CRCS = {1: 939485062, 2: 2598528890}
+CRCS = {
+    1: 939485062,
+    2: 2598528890,
+    3: 1732196502,
+    4: 1995424198,
+    5: 3849862708,
+    6: 3290640007,
+    7: 158683338,
+}
+
+SAID = {
+    Kind.REPORT: '{"order":{"id":"","symbol":"AAPL","asset_class":"us_equity"}}',
+    Kind.ACT: '{"chain_qty":"0","chain_value":"0"}',
+    Kind.PLAN: '{"rules":{"breakeven_at_r":null,"tighten_within_pct":null}}',
+    Kind.DECISION: '{"action":"replace","result":"done","message":""}',
+    Kind.CONFIRMATION: '{"why_unverified":["position_not_read"]}',
+}
+"""What is often said in each kind of text, in words that are short."""
 
 
 @given(st.text(max_size=3000))
@@ -95,10 +126,35 @@ def test_who_knows_the_first_form_alone_is_written_no_other() -> None:
     assert unpacked(alone) == ONCE
 
 
-def test_short_text_stays_readable_in_the_file() -> None:
-    assert packed("{}") == "{}"
-    assert packed("{}", BEFORE) == "{}"
-    assert isinstance(packed("x" * SHORTEST), bytes)
+@pytest.mark.parametrize("number", _DICTIONARIES)
+def test_short_text_stays_readable_in_the_file(number: int) -> None:
+    assert packed("{}", number=number) == "{}"
+    assert packed("{}", BEFORE, number=number) == "{}"
+    assert isinstance(packed("x" * SHORTEST, number=number), bytes)
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_what_is_often_said_in_a_kind_of_text_takes_next_to_nothing_there(kind: Kind) -> None:
+    sizes = {other: len(packed(SAID[kind], number=other)) for other in Kind}
+    assert sizes[kind] < len(SAID[kind]) / 2
+    assert min(sizes, key=sizes.__getitem__) == kind
+    assert packed(SAID[kind], number=LAST_FOR_ALL) == SAID[kind]
+
+
+@given(st.text(min_size=SHORTEST_OF_ITS_KIND, max_size=SHORTEST - 1), st.sampled_from(Kind))
+def test_a_short_text_that_gains_nothing_stays_as_it_is(text: str, kind: Kind) -> None:
+    for before in (None, BEFORE):
+        kept = packed(text, before, number=kind)
+        assert kept == text or len(kept) < len(text.encode())
+
+
+@pytest.mark.parametrize("words", range(0, LONGEST_BEFORE // 40, 10))
+def test_a_long_text_after_one_that_is_nearly_the_same_is_small_too(words: int) -> None:
+    """However long: what it follows lies within reach."""
+    once = json.dumps([str(UUID(int=7**n % 2**128, version=4)) for n in range(1, words + 2)])
+    kept = packed(f"{once} ", once)
+    assert len(kept) < 20 + len(packed(once)) / 30
+    assert unpacked(kept, once) == f"{once} "
 
 
 @pytest.mark.parametrize("spoilt", [b"", b"\x09abc", packed("x" * 500)[:-3], b"\x01\xff\xff"])
@@ -241,6 +297,69 @@ def test_an_earlier_version_that_has_the_file_open_reads_all_of_it(tmp_path: Pat
         apply_update(journal, update("canceled", "canceled", second=5), T0)
         assert forms(journal)[older:] == ["alone", "after", "after"]
         assert len(list(journal.all_events())) == older + 3
+
+
+KEPT_IN: tuple[tuple[str, str, Kind], ...] = (
+    ("order_events", "raw", Kind.REPORT),
+    ("order_events", "details", Kind.ACT),
+    ("audit", "facts", Kind.DECISION),
+    ("exit_plans", "body", Kind.PLAN),
+    ("signals", "body", Kind.DECISION),
+)
+
+
+def dictionaries(path: Path) -> dict[tuple[str, str], set[int]]:
+    """The numbers of those that packed the texts of each column."""
+    with closing(sqlite3.connect(path)) as connection:
+        return {
+            (table, column): {
+                row[0][0] % AFTER
+                for row in connection.execute(f"SELECT {column} FROM {table}")
+                if isinstance(row[0], bytes)
+            }
+            for table, column, _ in KEPT_IN
+        }
+
+
+def test_each_kind_of_text_has_its_dictionary_once_no_earlier_version_runs(tmp_path: Path) -> None:
+    """A journal of the version before, which knows one dictionary for all, is written as that one
+    reads it until a `watch` of today begins."""
+    path, long = tmp_path / "journal.db", {"note": "z" * 200}
+
+    def write(journal: Journal, number: int) -> None:
+        apply_update(journal, update("canceled", "canceled", second=number), T0)
+        journal.append_events([replace(event("mine-1", "send"), details=long)])
+        journal.audit("risk", "mine-1", "checks", long, "passed", T0)
+        journal.claim_signal(f"s-{number}", "AAPL", long, T0)
+        journal.save_plan("p", "AAPL", "active", long, T0, version=number)
+
+    with Journal.open(path) as journal:
+        journal.meta_set(FORM, LAST_FOR_ALL)
+    with Journal.open(path) as journal:
+        write(journal, 1)
+    made_earlier(path, "0019_kinds_of_text")
+    with Journal.open(path) as journal:
+        write(journal, 2)
+    assert {number for found in dictionaries(path).values() for number in found} == {LAST_FOR_ALL}
+    with Journal.open(path) as journal:
+        journal.pack_newly()
+        write(journal, 3)
+    assert dictionaries(path) == {
+        (table, column): {LAST_FOR_ALL, kind} for table, column, kind in KEPT_IN
+    }
+    with Journal.open(path) as journal:
+        plans = [(plan.version, plan.body) for plan in journal.plan_history("p")]
+        assert plans == [(1, long), (2, long), (3, long)]
+        assert [row.facts for row in journal.audit_of("mine-1")] == [long] * 3
+        sent = [found.details for found in journal.all_events() if found.kind == "send"]
+        assert sent == [long] * 3
+        assert len(list(journal.all_events())) == 6
+        assert {signal.signal_id: signal.body for signal in journal.signals()} == {
+            f"s-{number}": long for number in (1, 2, 3)
+        }
+        kept = journal.derived_tables()
+        rebuild(journal)
+        assert journal.derived_tables() == kept
 
 
 def test_rows_of_an_earlier_version_are_read_beside_packed_ones(tmp_path: Path) -> None:

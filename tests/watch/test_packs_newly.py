@@ -12,8 +12,7 @@ from pathlib import Path
 from support.harness.earlier import made_earlier
 from support.processes import clean_environment, done, execbot
 
-from execbot.journal.packing.form import FORM
-from execbot.journal.packing.texts import NEWEST
+from execbot.journal.packing.form import FORM, NEWEST
 
 
 def forms(path: Path) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from typing import Any
 
 from execbot.journal.archives.families import Link, families
-from execbot.journal.archives.tables import LINKS, PACKED, Taken
+from execbot.journal.archives.tables import KINDS, LINKS, Taken
 from execbot.journal.books import Books
 from execbot.journal.codec import AMONG, listed, packed_request
 
@@ -27,7 +27,10 @@ def bring_back(journal: Books, past: Books, archive: int, orders: Collection[str
         rows = past._rows(f"SELECT {wanted} FROM {table} WHERE {column} {AMONG}", (listed(names),))
         journal._run_many(
             f"INSERT INTO {table} ({wanted}) VALUES ({marks})",
-            [tuple(_as_written(journal, name, row[name]) for name in columns) for row in rows],
+            [
+                tuple(_as_written(journal, table, name, row[name]) for name in columns)
+                for row in rows
+            ],
         )
     journal._run_many("DELETE FROM archived_ids WHERE id = ? AND kind = ?", taken.ids())
     journal._run_many(
@@ -36,11 +39,14 @@ def bring_back(journal: Books, past: Books, archive: int, orders: Collection[str
     )
 
 
-def _as_written(journal: Books, column: str, value: Any) -> Any:
+def _as_written(journal: Books, table: str, column: str, value: Any) -> Any:
     """Packs again what the journal packs: a rebuild would write it so."""
-    if column not in PACKED or not isinstance(value, str):
+    if not isinstance(value, str):
         return value
-    return packed_request(value) if column == "request_json" else journal._packed(value)
+    if column == "request_json":
+        return packed_request(value)
+    kind = KINDS.get((table, column))
+    return value if kind is None else journal._packed(value, kind)
 
 
 def _families_of(past: Books, orders: frozenset[str]) -> Taken:

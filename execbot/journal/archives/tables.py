@@ -7,6 +7,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from execbot.journal.packing.texts import Kind
+
 
 class IdKind(StrEnum):
     """The kind of an id in `archived_ids`; one letter, since each past order has four."""
@@ -64,6 +66,14 @@ class Taken(Struct, frozen=True):
 LINKS = "client_order_id, order_id, parent_id, replaces, replaced_by, plan_id, signal_id"
 """Columns of `orders` that make a `families.Link`, in its order."""
 
-PACKED = frozenset({"request_json", "details", "raw", "facts", "body"})
+KINDS: Mapping[tuple[str, str], Kind] = {
+    ("order_events", "details"): Kind.ACT,
+    ("order_events", "raw"): Kind.REPORT,
+    ("audit", "facts"): Kind.DECISION,
+    ("signals", "body"): Kind.DECISION,
+    ("exit_plans", "body"): Kind.PLAN,
+    ("confirmations", "body"): Kind.CONFIRMATION,
+}
+PACKED = frozenset({"request_json", *(column for _, column in KINDS)})
 """What the journal packs by itself. In an archive all of it is compressed together, which takes
 less than half of that."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from execbot.journal.connection import Connection
-from execbot.journal.packing.texts import NEWEST, OLDEST, packed
+from execbot.journal.packing.texts import LAST_FOR_ALL, OLDEST, Kind, packed
 
 FORM = "packing"
-"""Meta: the number of the newest dictionary that is in use. A journal of an earlier version has
-none: a `watch` that was running through the upgrade still reads it."""
+"""Meta: the form that is in use. A journal of an earlier version has an earlier one, or none: a
+`watch` that was running through the upgrade still reads it."""
+
+NEWEST = 3
+"""In this form each kind of text has its dictionary; an earlier one is the number of the dictionary
+for all."""
 
 
 class Packing(Connection):
@@ -25,11 +29,13 @@ class Packing(Connection):
             )
         self._form = NEWEST
 
-    def _packed(self, text: str, before: str | None = None) -> str | bytes:
+    def _packed(self, text: str, kind: Kind, before: str | None = None) -> str | bytes:
         if self._form is None:
             self._form = self._form_in_use()
-        return packed(text, before, number=self._form)
+        number = int(kind) if self._form == NEWEST else self._form  # an enum is slow to count with
+        return packed(text, before, number=number)
 
     def _form_in_use(self) -> int:
         rows = self._rows("SELECT value FROM meta WHERE key = ?", (FORM,))
-        return NEWEST if rows and rows[0][0] == str(NEWEST) else OLDEST
+        known = {str(form): form for form in (LAST_FOR_ALL, NEWEST)}
+        return known.get(rows[0][0], OLDEST) if rows else OLDEST

@@ -3,7 +3,7 @@
 What is packed begins with the number of its dictionary and goes on as deflated bytes, which SQLite
 keeps as a BLOB where otherwise there is TEXT; short texts stay as they are, and so does whatever
 was written before there was this. A dictionary is never changed: what was packed with it could not
-be read any more. A better one gets the next number.
+be read any more. A better one gets the next number. By now each kind of text has one of its own.
 
 A text may be packed *after* another one of which little differs, like a later report of the same
 order: then it is read back with that text at hand. Its number has the highest bit set, and a
@@ -14,17 +14,19 @@ that looks right.
 from __future__ import annotations
 
 import zlib
+from enum import IntEnum
 from functools import cache
 from typing import TYPE_CHECKING
 
 from execbot.journal.packing.first import FIRST
 from execbot.journal.packing.second import SECOND
+from execbot.journal.packing.third import ACTS, CONFIRMATIONS, DECISIONS, PLANS, REPORTS
 
 if TYPE_CHECKING:
     from zlib import _Compress
 
-SHORTEST = 100
-"""A text under so many characters gains next to nothing."""
+SHORTEST, SHORTEST_OF_ITS_KIND = 100, 25
+"""A text under so many characters gains next to nothing; with a dictionary for its kind it does."""
 
 LONGEST_BEFORE = 5000
 """Characters of a text that another one is packed after: both have to lie in the window."""
@@ -35,28 +37,55 @@ AFTER = 0x80
 _LEVEL, _WINDOW_BITS, _MEMORY = 6, -13, 7
 """A window of 8 kB holds the dictionary and the text; a larger one costs more to set up."""
 
+_SMALL_WINDOW_BITS, _SMALL_MEMORY = -12, 5
+"""A dictionary for one kind of text needs half of it, which is set up in a third of the time."""
+
+_LONG_BEFORE = 3000
+"""Characters of a text before that would not lie in the small window."""
+
 _CHECK_BYTES = 4
 
 _TAIL_BYTES = 2048
 """Of the dictionary, before the text that another is packed after: more of it costs time and room,
 since what is looked back at lies further away."""
 
-_DICTIONARIES = {1: FIRST, 2: SECOND}
-OLDEST, NEWEST = min(_DICTIONARIES), max(_DICTIONARIES)
+
+class Kind(IntEnum):
+    """What a text is, as the number of the newest dictionary for it."""
+
+    REPORT = 3
+    ACT = 4
+    PLAN = 5
+    DECISION = 6
+    CONFIRMATION = 7
 
 
-def packed(text: str, before: str | None = None, *, number: int = NEWEST) -> str | bytes:
+OLDEST, LAST_FOR_ALL = 1, 2
+_DICTIONARIES: dict[int, bytes] = {
+    OLDEST: FIRST,
+    LAST_FOR_ALL: SECOND,
+    Kind.REPORT: REPORTS,
+    Kind.ACT: ACTS,
+    Kind.PLAN: PLANS,
+    Kind.DECISION: DECISIONS,
+    Kind.CONFIRMATION: CONFIRMATIONS,
+}
+
+
+def packed(text: str, before: str | None = None, *, number: int = Kind.REPORT) -> str | bytes:
     """The form in which a text is written: after the text `before` it where one is given. The first
     dictionary is for readers who know no other form."""
-    if len(text) < SHORTEST:
+    if len(text) < (SHORTEST if number <= LAST_FOR_ALL else SHORTEST_OF_ITS_KIND):
         return text
     data = text.encode()
     if before is None or number == OLDEST or len(before) > LONGEST_BEFORE:
         packer = _primed(number).copy()
-        return b"%c%b%b" % (number, packer.compress(data), packer.flush())
-    packer = _packer(_dictionary(number, before))
-    check = zlib.crc32(data).to_bytes(_CHECK_BYTES)
-    return b"%c%b%b%b" % (AFTER | number, check, packer.compress(data), packer.flush())
+        found = b"%c%b%b" % (number, packer.compress(data), packer.flush())
+    else:
+        packer = _packer(number, before)
+        check = zlib.crc32(data).to_bytes(_CHECK_BYTES)
+        found = b"%c%b%b%b" % (AFTER | number, check, packer.compress(data), packer.flush())
+    return text if len(text) < SHORTEST and len(found) >= len(data) else found
 
 
 def unpacked(value: str | bytes, before: str | None = None) -> str:
@@ -92,7 +121,7 @@ def _inflated(value: bytes, start: int, before: str | None) -> bytes:
 @cache
 def _primed(number: int) -> _Compress:
     """Copied for each text: a copy knows the dictionary already."""
-    return _packer(_dictionary(number, None))
+    return _packer(number, None)
 
 
 def _dictionary(number: int, before: str | None) -> bytes:
@@ -100,7 +129,11 @@ def _dictionary(number: int, before: str | None) -> bytes:
     return whole if before is None else whole[-_TAIL_BYTES:] + before.encode()
 
 
-def _packer(dictionary: bytes) -> _Compress:
+def _packer(number: int, before: str | None) -> _Compress:
+    bits, memory = _WINDOW_BITS, _MEMORY
+    if number > LAST_FOR_ALL and len(before or "") <= _LONG_BEFORE:
+        bits, memory = _SMALL_WINDOW_BITS, _SMALL_MEMORY
+    dictionary = _dictionary(number, before)
     return zlib.compressobj(
-        _LEVEL, zlib.DEFLATED, _WINDOW_BITS, _MEMORY, zlib.Z_DEFAULT_STRATEGY, dictionary
+        _LEVEL, zlib.DEFLATED, bits, memory, zlib.Z_DEFAULT_STRATEGY, dictionary
     )

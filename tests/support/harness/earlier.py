@@ -30,7 +30,9 @@ def made_earlier(path: Path, step: str) -> None:
         old.execute("DELETE FROM _sqlite_migrations WHERE name >= ?", (step,))
         for table in tables:
             names = ",".join(row[1] for row in old.execute(f"PRAGMA main.table_info({table})"))
-            old.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM today.{table}")
+            old.execute(
+                f"INSERT OR REPLACE INTO {table} ({names}) SELECT {names} FROM today.{table}"
+            )
         old.execute("DETACH today")
     for ending in ("", "-wal", "-shm"):
         path.with_name(f"{path.name}{ending}").unlink(missing_ok=True)
