@@ -121,9 +121,10 @@ def learned(memory: Memory, action: BrokerAction, outcome: Outcome, now: datetim
     if action.priority is Priority.EXIT:
         memory = _exit_failed(memory, outcome.kind, outcome.message)
     if isinstance(action, Replace):
-        # A lost reply is no refusal, nor is an order that somebody else has moved meanwhile: a stop
-        # stands, and must not be taken off for it.
-        refused = 0 if lesson is Lesson.BACK_OFF or outcome.kind == GONE else 1
+        # A lost reply is no refusal, nor is an order that somebody else has moved meanwhile, or is
+        # moving now: a stop stands, and must not be taken off for it.
+        passes = lesson is Lesson.SOON and failures < SOON_ATTEMPTS_MAX
+        refused = 0 if passes or lesson is Lesson.BACK_OFF or outcome.kind == GONE else 1
         return replace(memory, moves_refused=memory.moves_refused + refused)
     if isinstance(action, Cancel):
         return memory

@@ -31,24 +31,27 @@ def price_moves(view: View, plan: ExitPlan, orders: SymbolOrders, memory: Memory
     """
     if not memory.may_try(view.now):
         return []
+    # Beside an entry that rests the broker may refuse a new stop: the one that stands is kept.
+    anew = memory.moves_refused >= MOVES_REFUSED_MAX and not orders.entries
     actions: list[Action] = []
     for group in orders.groups:
         if group.is_anothers:
             continue
         if group.armed and group.is_settled and not group.is_triggered:
-            actions.extend(_stop_move(view, plan, group, memory))
-            if not actions or actions[-1].__class__ is not Cancel:
-                actions.extend(_target_move(view, plan, group))
+            actions.extend(_stop_move(view, plan, group, anew=anew))
+            if actions and isinstance(actions[-1], Cancel):
+                return actions  # the others stay until this one stands again
+            actions.extend(_target_move(view, plan, group))
     return actions
 
 
-def _stop_move(view: View, plan: ExitPlan, group: ExitGroup, memory: Memory) -> list[Action]:
+def _stop_move(view: View, plan: ExitPlan, group: ExitGroup, *, anew: bool) -> list[Action]:
     stop, price = group.stop, plan.stop.price
     if stop is None or price is None or stop.order.type is OrderType.TRAILING_STOP:
         return []
     if stop.order.stop_price == price or stop.order.status not in REPLACEABLE:
         return []
-    if memory.moves_refused >= MOVES_REFUSED_MAX:
+    if anew:
         return [Cancel(group.lead.name, group.lead.order.id, "its stop cannot be moved")]
     change = ReplaceRequest(stop_price=price)
     if stop.order.type is OrderType.STOP_LIMIT:

@@ -20,9 +20,7 @@ from support.exit_views import (
 )
 from support.wishes import target
 
-from execbot.exits.rules.actions import (
-    Replace,
-)
+from execbot.exits.rules.actions import Replace
 from execbot.exits.rules.decide import decide
 from execbot.exits.rules.failures import Outcome, learned
 from execbot.exits.rules.view import Memory, SymbolMarket
@@ -35,15 +33,33 @@ def test_a_moved_stop_is_replaced_in_place() -> None:
     assert action.change.stop_price == D(97)
 
 
-def test_a_stop_the_broker_will_not_move_is_placed_anew() -> None:
+@pytest.mark.parametrize(("kind", "tries"), [("broker.rejected", 2), ("broker.replace_raced", 7)])
+def test_a_stop_the_broker_will_not_move_is_placed_anew(kind: str, tries: int) -> None:
+    """What is to change by itself, as a move by somebody else, is waited for a little longer."""
     memory = Memory()
     moved = plan("97")
-    for _ in range(2):
+    for _ in range(tries):
         decision = decide(view("10", moved, stop_order("10", "95"), memory=memory, now=later(60)))
         [action] = decision.actions
         assert isinstance(action, Replace)
-        memory = learned(decision.memory, action, Outcome("broker.replace_raced"), T0)
+        memory = learned(decision.memory, action, Outcome(kind), T0)
     assert cancels(decide(view("10", moved, stop_order("10", "95"), memory=memory, now=later(60))))
+
+
+def test_of_several_stops_that_cannot_be_moved_one_is_taken_off_at_a_time() -> None:
+    """The others protect until it stands anew."""
+    stops = [stop_order("4", "95", name=f"execbot-x-s-{n}") for n in range(3)]
+    decision = decide(view("12", plan("97"), *stops, memory=Memory(moves_refused=2)))
+    assert len(cancels(decision)) == 1 and Replace not in kinds(decision)
+
+
+@pytest.mark.parametrize("origin", ["foreign", "submit"])
+def test_beside_an_entry_that_rests_no_stop_is_taken_off_to_be_placed_anew(origin: str) -> None:
+    """The broker might take no other one."""
+    rests = entry("2", "0", origin=origin)
+    memory = Memory(moves_refused=9)
+    decision = decide(view("10", plan("97"), stop_order("10", "95"), rests, memory=memory))
+    assert not cancels(decision) and kinds(decision) == {Replace}
 
 
 def test_a_stop_that_was_placed_anew_is_moved_in_place_again() -> None:
