@@ -116,14 +116,20 @@ def test_a_second_signal_ends_watch_at_once_and_so_does_time_while_the_broker_ha
     tmp_path: Path, signals: int
 ) -> None:
     with exchange(tmp_path) as server:
-        # Only a watching that waits for an answer cannot end by itself before the second signal.
+        # Only a watching that waits for an answer cannot end by itself before the second signal,
+        # nor, while its patience is longer than ours, without one.
+        patient = {
+            "EXECBOT__BROKER__TIMEOUT_SECONDS": "300",
+            "EXECBOT__ORDER_MANAGEMENT__SETTLE_QUIET_SECONDS": "450",
+        }
         rule = {"kind": "reply_delayed", "method": "GET", "path": "/v2/positions"}
-        fault = server.call("POST", "/sim/faults", {**rule, "params": {"seconds": 60}})["id"]
-        process = start_execbot(["watch", "--json"], server.environment(tmp_path))
+        fault = server.call("POST", "/sim/faults", {**rule, "params": {"seconds": 300}})["id"]
+        env = {**server.environment(tmp_path), **patient}
+        process = start_execbot(["watch", "--json"], env)
         assert eventually(lambda: watching(tmp_path, process))
         assert eventually(lambda: server.has_fired(fault))
         process.send_signal(signal.SIGTERM)
         assert eventually(lambda: not hears(process, signal.SIGTERM))
         if signals == 2:
             process.send_signal(signal.SIGTERM)
-        assert stopped(process) in {1: ENDED, 2: {-signal.SIGTERM}}[signals]
+        assert stopped(process) == {1: ExitCode.INTERRUPTED, 2: -signal.SIGTERM}[signals]
