@@ -1,16 +1,18 @@
 """Goal: what to do next is never the very command that has just failed.
 
-Method: the pure rule on next steps as errors say them.
+Method: the pure rule on next steps as errors say them, and the error as it is printed.
 """
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from execbot.cli.ending import GROUPS, without_itself
+from execbot.cli.ending import GROUPS, end_with, without_itself
 from execbot.cli.group import load_command
 from execbot.cli.main import COMMANDS
-from execbot.journal.errors import JournalCorrupt, JournalFull
+from execbot.journal.errors import JournalCorrupt, JournalError, JournalFull
 
 
 @pytest.mark.parametrize(
@@ -36,6 +38,16 @@ def test_the_command_that_failed_is_not_named(
     next_step: str, given: list[str], left: str | None
 ) -> None:
     assert without_itself(next_step, given) == (next_step if left is None else left)
+
+
+@pytest.mark.parametrize(
+    ("command", "left"), [("reconcile", JournalError.next_step), ("doctor", "Run it again.")]
+)
+def test_the_error_that_is_printed_does_not_name_the_command(
+    capsys: pytest.CaptureFixture[str], command: str, left: str
+) -> None:
+    end_with(JournalError("it failed"), [command, "--json"], "", writes=False)
+    assert json.loads(capsys.readouterr().err)["next"] == left
 
 
 def test_every_group_of_commands_is_known_as_one() -> None:

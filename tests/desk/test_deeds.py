@@ -7,14 +7,22 @@ from __future__ import annotations
 
 from contextlib import suppress
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from support.desk import Desk
+from support.processes import clean_environment
 
 from execbot.broker.errors import BrokerError
+from execbot.cli.errors import failure_of
+from execbot.cli.exit_codes import ExitCode
+from execbot.desk.account import open_desk
 from execbot.desk.errors import NothingClosed
 from execbot.desk.opening.deeds import Deeds, noting, outcome_of
+from execbot.desk.opening.exchange import control
+from execbot.desk.opening.outcomes import carrying_out
 from execbot.desk.opening.read_only import NotingClient
+from execbot.journal.errors import JournalLocked
 from execbot.model.enums import ErrorCategory, OrderType, Outcome, Side
 from execbot.model.order import OrderRequest
 from execbot.oms.errors import InDoubt, NotPossible
@@ -53,6 +61,33 @@ def test_an_answer_that_was_lost_is_unknown_until_the_broker_shows_the_order(des
         client.get_order_by_client_id("mine")
     assert not deeds.unknown
     assert [deed.outcome for deed in deeds.done] == [Outcome.ACCEPTED]
+
+
+@pytest.mark.parametrize("is_lost", [True, False])
+def test_a_journal_that_fails_after_a_cancel_says_what_is_known_of_it(
+    tmp_path: Path, is_lost: bool
+) -> None:
+    """The error that comes up last knows nothing of the answer that was lost before it."""
+    env = clean_environment(tmp_path, EXECBOT_MODE="sim")
+    account = open_desk(env=env)
+    try:
+        order = account.client.place_order(REST)
+        if is_lost:
+            control("POST", "faults", {"kind": "reset_after", "method": "DELETE"}, env=env)
+        with pytest.raises(JournalLocked) as caught, carrying_out(account):
+            with suppress(BrokerError):
+                account.client.cancel_order(order.id)
+            raise JournalLocked("the journal is locked")
+    finally:
+        account.close()
+    told = failure_of(caught.value)
+    if is_lost:
+        assert (told.exit_code, told.outcome) == (ExitCode.IN_DOUBT, "in_doubt")
+        assert f"whether it was done is not known: canceled {order.id}" in told.message
+        assert "never resubmit" in told.next_step
+    else:
+        assert (told.exit_code, told.outcome) == (ExitCode.PARTLY, "canceled")
+        assert f"done before: canceled {order.id}" in told.message
 
 
 def test_a_refusal_has_done_nothing_although_a_byte_has_left(desk: Desk) -> None:

@@ -14,6 +14,7 @@ from execbot.model.enums import ErrorCategory, OrderClass, Side
 from execbot.model.order import Order
 from execbot.risk.checks import CHECKS, evaluate
 from execbot.risk.facts import exposure_of
+from execbot.risk.options.spreads import risk_of_spread
 from execbot.risk.pending import PendingOrder, Purpose, pending_from_order
 
 D = Decimal
@@ -82,6 +83,23 @@ def test_a_spread_counts_leg_by_leg_and_never_lowers_exposure(side: str, limit: 
     assert exposure(*parts) == 2 * 100 * (D(170) + D(160))
 
 
+@pytest.mark.parametrize(
+    ("side", "limit", "risk"),
+    [
+        ("buy", "1.20", 240),
+        ("sell", "-1.20", 2000 - 240),
+        ("sell", "0", 2000),
+        ("sell", "-11", 0),  # more than it could lose: still it lowers nothing
+        ("buy", "-1", 0),
+    ],
+)
+def test_a_working_spread_counts_what_it_may_lose_and_never_less_than_nothing(
+    side: str, limit: str, risk: int
+) -> None:
+    """E-OPT-2: two verticals, 10 dollars wide."""
+    assert risk_of_spread(spread(side, limit)) == risk
+
+
 def test_only_a_multi_leg_order_is_taken_apart() -> None:
     bracket = Order.from_wire(
         {
@@ -105,3 +123,13 @@ def test_a_position_without_the_brokers_value_counts_with_its_multiplier() -> No
     assert exposure_of(b.facts(positions=[held])).gross == 3 * 19000  # uncovered: by the strike
     long = b.held(CALL, "3", "2", asset_class="us_option", market_value=None)
     assert exposure_of(b.facts(positions=[long])).gross == 600
+
+
+@pytest.mark.parametrize("sold_worth", ["-600", None])
+def test_a_held_spread_counts_the_same_where_the_broker_does_not_say_its_value(
+    sold_worth: str | None,
+) -> None:
+    """E-OPT-2: bought back it costs 400, and 2000 of collateral stand behind it."""
+    sold = b.held(PUT, "-2", "3", asset_class="us_option", market_value=sold_worth)
+    bought = b.held(FAR_PUT, "2", "1", asset_class="us_option", market_value="200")
+    assert exposure_of(b.facts(positions=[sold, bought])).gross == 2000 - 400

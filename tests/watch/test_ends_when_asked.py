@@ -19,6 +19,7 @@ import pytest
 from support.processes import exchange, execbot, start_execbot
 from support.waiting import PATIENCE_SECONDS, eventually
 
+from execbot.cli.commands.watch import END_SECONDS, watch
 from execbot.cli.exit_codes import ExitCode
 from execbot.watch.lock import LOCK_NAME
 
@@ -74,6 +75,12 @@ def stopped(process: subprocess.Popen[str]) -> int:
         process.wait()
 
 
+def test_the_end_comes_within_the_seconds_that_the_help_promises() -> None:
+    """That it comes is shown below; how soon a machine under load cannot tell."""
+    assert "ends it within five seconds" in " ".join((watch.__doc__ or "").split())
+    assert END_SECONDS < 5
+
+
 @pytest.mark.parametrize("form", ["--json", "--plain"])
 def test_watch_whose_reader_does_not_read_ends_after_one_signal(tmp_path: Path, form: str) -> None:
     with exchange(tmp_path) as server, unread(os.pipe) as pipe:
@@ -109,14 +116,20 @@ def test_a_second_signal_ends_watch_at_once_and_so_does_time_while_the_broker_ha
     tmp_path: Path, signals: int
 ) -> None:
     with exchange(tmp_path) as server:
-        # Only a watching that waits for an answer cannot end by itself before the second signal.
+        # Only a watching that waits for an answer cannot end by itself before the second signal,
+        # nor, while its patience is longer than ours, without one.
+        patient = {
+            "EXECBOT__BROKER__TIMEOUT_SECONDS": "300",
+            "EXECBOT__ORDER_MANAGEMENT__SETTLE_QUIET_SECONDS": "450",
+        }
         rule = {"kind": "reply_delayed", "method": "GET", "path": "/v2/positions"}
-        fault = server.call("POST", "/sim/faults", {**rule, "params": {"seconds": 60}})["id"]
-        process = start_execbot(["watch", "--json"], server.environment(tmp_path))
+        fault = server.call("POST", "/sim/faults", {**rule, "params": {"seconds": 300}})["id"]
+        env = {**server.environment(tmp_path), **patient}
+        process = start_execbot(["watch", "--json"], env)
         assert eventually(lambda: watching(tmp_path, process))
         assert eventually(lambda: server.has_fired(fault))
         process.send_signal(signal.SIGTERM)
         assert eventually(lambda: not hears(process, signal.SIGTERM))
         if signals == 2:
             process.send_signal(signal.SIGTERM)
-        assert stopped(process) in {1: ENDED, 2: {-signal.SIGTERM}}[signals]
+        assert stopped(process) == {1: ExitCode.INTERRUPTED, 2: -signal.SIGTERM}[signals]

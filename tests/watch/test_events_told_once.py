@@ -1,7 +1,8 @@
 """Goal: `watch --json` tells each fact once a run, and a later run tells it under the same id.
 
 Method: real processes on a served exchange: orders by commands, by another program, while nobody
-watches, and across restarts and kills. The facts are counted from the exchange's own orders.
+watches, and across restarts and kills. The facts are counted from the exchange's own orders. What
+two ways lead to in one process is worked out on a journal by hand.
 """
 
 from __future__ import annotations
@@ -10,13 +11,18 @@ import json
 import subprocess
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
+from support.oms_making import at, order
 from support.processes import Server, execbot, start_execbot
 from support.waiting import eventually
 
+from execbot.journal import Journal
 from execbot.oms.machine.changes import EventName
+from execbot.oms.sync.intake import apply_snapshot
+from execbot.watch.order_news import OrderNews
 
 
 class Run:
@@ -97,6 +103,25 @@ def test_each_fact_is_told_once_by_whatever_way_it_is_learned(
     assert names.count("order_submitted") == names.count("order_filled") == 1
     foreign = [name for line in run.order("by-hand") for name in line["events"]]
     assert "order_submitted" not in foreign and "order_filled" in foreign
+
+
+@pytest.mark.parametrize("reads_first", [False, True])
+def test_a_fact_that_is_written_here_and_read_is_told_by_the_first_of_both(
+    tmp_path: Path, reads_first: bool
+) -> None:
+    """An order of another process stands before ours: the reading begins with that."""
+    now = at(10)
+    with Journal.open(tmp_path / "journal.db") as journal:
+        news = OrderNews(journal)
+        news.begin((), now)
+        apply_snapshot(journal, order("new", id="b-1", client_order_id="theirs"), now)
+        mine = apply_snapshot(journal, order("new", id="b-2", client_order_id="ours"), now)
+        notes = list(news.read_on(now)) if reads_first else []
+        notes += news.of_changes(mine, now)
+        notes += news.of_changes(mine, now)
+        notes += news.read_on(now)
+        told = [note.data["client_order_id"] for note in notes if note.type == "order"]
+    assert sorted(told) == ["ours", "theirs"]
 
 
 @pytest.mark.parametrize("kill", [False, True], ids=["ended", "killed"])

@@ -24,6 +24,7 @@ from rich.console import Console
 from support.exit_views import T0, entry
 from support.processes import Server, clean_environment, exchange, execbot
 
+from execbot.cli.show.where import Where, red
 from execbot.exits.position_view import Known, position_view
 from execbot.model.printable import harmless, harmless_line, json_text
 from execbot.watch.core.jobs import Note
@@ -167,6 +168,15 @@ def test_the_line_of_mode_and_account_steers_nothing(tmp_path: Path) -> None:
     broker.shutdown()
     assert shown.err.startswith("[paper odd\\x1b]0;owned\\x07"), shown
     assert steers(shown.out + shown.err) == []
+
+
+def test_what_is_coloured_steers_nothing_but_its_own_colour() -> None:
+    """What carries a colour is written as it is: nobody after it takes anything out."""
+    where = Where("live", EVIL, EVIL)
+    assert where.words == f"[{SHOWN}: live {SHOWN}]"
+    for colored, words in ((where.colored, where.words), (red(EVIL), harmless(EVIL))):
+        assert colored == f"\x1b[1;31m{words}\x1b[0m"
+        assert steers(words) == []
 
 
 def test_lines_and_log_of_watch_steer_nothing(tmp_path: Path) -> None:

@@ -87,6 +87,18 @@ def test_the_emergency_exit_is_decided_again_after_it_was_refused() -> None:
     assert not any(isinstance(a, Alarm) for a in again.actions)
 
 
+def test_shares_whose_stop_was_watched_here_are_exposed_only_once_nobody_watches_it() -> None:
+    limits = Limits(emergency_action=EmergencyAction.MARKET_EXIT)
+    first = decide(blocked(0, Memory(is_held_here=True), limits))
+    second = decide(blocked(60, first.memory, limits))
+    assert (first.coverage.state, second.coverage.state) == (Guarded.EMULATED, Guarded.EMULATED)
+    third = decide(blocked(61, replace(second.memory, is_held_here=False), limits))
+    fourth = decide(blocked(66, third.memory, limits))
+    assert third.coverage.state is Guarded.UNPROTECTED
+    assert third.plan is not None and third.plan.exit is None
+    assert fourth.plan is not None and fourth.plan.exit is not None
+
+
 def lifted_for(seconds: float) -> Lift:
     return Lift("scale in", later(seconds), "more", "process 77")
 

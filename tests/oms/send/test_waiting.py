@@ -369,6 +369,8 @@ def test_after_a_restart_the_time_of_day_must_do_and_ahead_of_it_is_now(desk: De
             desk.client, desk.journal, settings=desk.settings, now=now, timer=timer
         )
 
-    assert not restarted(timedelta(hours=-1)).settle().settled
+    ahead = restarted(timedelta(hours=-1)).settle()
+    assert [why for _, why in ahead.open] == ["not at the broker yet; final in 15 s"]
+    assert not ahead.settled
     assert not restarted(timedelta(0)).settle().settled
     assert restarted(timedelta(seconds=16)).settle().settled

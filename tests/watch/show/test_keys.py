@@ -54,6 +54,17 @@ def test_a_position_is_closed_only_after_a_yes(tmp_path: Path) -> None:
     assert did == [("close", "AAPL")]
 
 
+def test_entries_are_halted_only_after_a_yes(tmp_path: Path) -> None:
+    _, screen, did = two_positions(tmp_path)
+    for answer in (["n", "\r"], ["\r"], ["1", "\r"], ["y", "\x1b"]):
+        for key in ("h", *answer):
+            screen._press(key)
+        assert (did, screen._prompt) == ([], "")
+    for key in ("h", "y", "\r"):
+        screen._press(key)
+    assert did == [("halt", "")]
+
+
 def test_a_number_means_the_order_that_had_it_when_the_prompt_opened(tmp_path: Path) -> None:
     world, screen, did = two_positions(tmp_path)
     stop = screen._orders()[0]
