@@ -19,6 +19,7 @@ from execbot.charts.page_parts import SCRIPT, STYLE
 from execbot.charts.scale import digits_of
 from execbot.charts.svg import svg
 from execbot.charts.time_scale import TIME_SCALE
+from execbot.model.amounts import price_words
 from execbot.model.numbers import text
 from execbot.model.times import eastern
 
@@ -98,7 +99,7 @@ def _marks(chart: Chart) -> str:
             mark.word,
             mark.side.value,
             text(mark.qty),
-            f"{mark.paid:f}",
+            price_words(mark.paid, chart.symbol),
             mark.trade_id,
         )
         for mark in chart.marks
@@ -111,13 +112,18 @@ def _levels(chart: Chart) -> str:
         (
             f"{eastern(step.at):%Y-%m-%d %H:%M:%S}",
             level.word,
-            "off" if step.price is None else f"{step.price:.9g}",
+            "off" if step.price is None else _level(step.price, chart.symbol),
             level.trade_id,
         )
         for level in chart.levels
         for step in level.steps
     ]
     return _table("Stop and targets", ("from (ET)", "level", "price", "trade"), rows)
+
+
+def _level(price: Decimal, symbol: str) -> str:
+    """What a split divides may have no end: nine digits of it."""
+    return price_words(Decimal(f"{price:.9g}"), symbol)
 
 
 # --- what the script draws ---------------------------------------------------------------------

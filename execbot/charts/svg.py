@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from html import escape
 
 from msgspec import Struct
@@ -13,6 +14,7 @@ from msgspec.structs import replace
 from execbot.charts.axis import merged, moments, place, price_range, runs
 from execbot.charts.model import Chart
 from execbot.charts.scale import digits_of, price_ticks, time_ticks
+from execbot.model.amounts import price_words
 from execbot.model.numbers import text
 
 _RIGHT, _BOTTOM, _EDGE = 64, 26, 8
@@ -69,7 +71,8 @@ def words(chart: Chart) -> str:
     told = f"{chart.symbol}: {len(chart.bars)} bars of {chart.frame}"
     if chart.bars:
         low, high = min(b.low for b in chart.bars), max(b.high for b in chart.bars)
-        told += f", from {low:f} to {high:f}, last {chart.bars[-1].close:f}"
+        said = partial(price_words, symbol=chart.symbol)
+        told += f", from {said(low)} to {said(high)}, last {said(chart.bars[-1].close)}"
     entries = sum(1 for mark in chart.marks if mark.opens)
     return f"{told}; {entries} entries, {len(chart.marks) - entries} exits"
 
@@ -130,7 +133,9 @@ def _marks(chart: Chart, columns: Sequence[datetime], at: _Place) -> list[str]:
     for mark in chart.marks:
         x, y = at.x(place(columns, mark.at)), at.y(mark.price)
         down = 1 if mark.side == "buy" else -1
-        told = f"{mark.word}: {mark.side} {text(mark.qty)} at {mark.paid:f}"
+        told = (
+            f"{mark.word}: {mark.side} {text(mark.qty)} at {price_words(mark.paid, chart.symbol)}"
+        )
         found.append(
             f'<path class="{mark.word}" d="M{x:.1f} {y:.1f}l6 {11 * down}h-12z">'
             f"<title>{escape(told)}</title></path>"

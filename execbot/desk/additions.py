@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from execbot.journal.records import OrderRecord
+from execbot.model.amounts import level_words
 from execbot.model.enums import OrderStatus
 from execbot.model.numbers import maybe_text, text
 
@@ -65,7 +66,7 @@ class Added(Struct, frozen=True):
         }
 
     def line(self) -> str:
-        stop = f" at {self.stop}" if self.stop else ""
+        stop = f" at {level_words(self.stop, self.symbol)}" if self.stop else ""
         lifted = "was lifted for the order and " if self.lifted else ""
         if not self.protected:
             return f"Added to {self.symbol}, {self.position_qty} held now."

@@ -11,12 +11,22 @@ from msgspec import Struct
 
 from execbot.exits.plan.plan import TargetPlan
 from execbot.journal.records import OrderRecord, Role
+from execbot.model.amounts import price_words
 from execbot.model.numbers import ZERO, maybe_text, text
 from execbot.model.order import OrderRequest
 
 if TYPE_CHECKING:
     from execbot.desk.account import Desk
     from execbot.exits.plan.plan import ExitPlan
+
+
+def _where(target: TargetPlan, symbol: str) -> str:
+    """Its price with what was asked for, `152.50 (1R)`; that alone until the price is known."""
+    asked = target.spec.words
+    if target.price is None:
+        return asked
+    price = price_words(target.price, symbol)
+    return price if asked == price else f"{price} ({asked})"
 
 
 class LaterTargets(Struct, frozen=True):
@@ -46,13 +56,10 @@ class LaterTargets(Struct, frozen=True):
 
     def line(self) -> str:
         """Who makes orders of them, when, and what protects the shares until then."""
-        listed = ", ".join(
-            f"{text(qty)} at {text(t.price)} ({t.spec})" if t.price else f"{text(qty)} at {t.spec}"
-            for t, qty in self.parts
-        )
+        listed = ", ".join(f"{text(qty)} at {_where(t, self.symbol)}" for t, qty in self.parts)
         until = "nothing stands at the broker"
         if self.stop is not None:
-            until = f"the stop at {text(self.stop)} is for all {text(self.qty)}"
+            until = f"the stop at {price_words(self.stop, self.symbol)} is for all {text(self.qty)}"
         return f"Targets after the fill: {listed}; until then {until}."
 
     def warnings(self) -> list[str]:

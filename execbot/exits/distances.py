@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from execbot.exits.levels import LevelError, r_multiple
 from execbot.exits.plan.plan import ExitPlan, priced
+from execbot.model.amounts import price_words
 from execbot.model.enums import PositionSide
 from execbot.model.numbers import CENT, ZERO, maybe_text, text
 from execbot.model.symbols import OPTION_MULTIPLIER, multiplier_of
@@ -25,7 +26,8 @@ class Distance(Struct, frozen=True):
     """One level. A gain counts positive, a loss negative.
 
     `pct` is of the entry price; `r` in multiples of the risk first taken, None without a stop;
-    `usd` for the shares or contracts that it takes, None while their number is not known.
+    `usd` for the shares or contracts that it takes, None while their number is not known. `symbol`
+    is what the price is of; of a structure one of its contracts.
     """
 
     level: str
@@ -34,6 +36,7 @@ class Distance(Struct, frozen=True):
     pct: Decimal
     r: Decimal | None
     usd: Decimal | None
+    symbol: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -53,7 +56,7 @@ class Distance(Struct, frozen=True):
             parts.append(f"{text(self.r)}R")
         if self.usd is not None:
             parts.append(_dollars(self.usd))
-        return f"{self.level} {text(self.price)}{asked}: {', '.join(parts)}"
+        return f"{self.level} {price_words(self.price, self.symbol)}{asked}: {', '.join(parts)}"
 
 
 def _dollars(usd: Decimal) -> str:
@@ -98,7 +101,7 @@ def distances_of_structure(
     size = None if qty is None else abs(qty) * OPTION_MULTIPLIER
     levels = (("stop", plan.stop_net), ("target", plan.target_net))
     return tuple(
-        _measured(name, "", abs(at), side, abs(net), None, size)
+        _measured(name, "", abs(at), side, abs(net), None, size, min(plan.ratios))
         for name, at in levels
         if at is not None
     )
@@ -112,7 +115,7 @@ def _distance(
     entry: Decimal,
     qty: Decimal | None,
 ) -> Distance:
-    return _measured(name, asked, at, plan.side, entry, plan.stop.initial, qty)
+    return _measured(name, asked, at, plan.side, entry, plan.stop.initial, qty, plan.symbol)
 
 
 def _measured(
@@ -123,6 +126,7 @@ def _measured(
     entry: Decimal,
     stop: Decimal | None,
     qty: Decimal | None,
+    symbol: str,
 ) -> Distance:
     won = at - entry if side is PositionSide.LONG else entry - at
     r = r_multiple(side, entry, stop, at)
@@ -133,6 +137,7 @@ def _measured(
         _cents(won / entry * HUNDRED),
         None if r is None else _cents(r),
         None if qty is None else _cents(won * qty),
+        symbol,
     )
 
 

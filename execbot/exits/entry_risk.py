@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from execbot.model.amounts import dollars
+from execbot.model.amounts import dollars, money_words, price_words
 from execbot.model.numbers import ZERO, maybe_text, text
 
 
@@ -60,7 +60,8 @@ class EntryRisk(Struct, frozen=True):
 
     def lines(self) -> list[str]:
         """Three: what it costs, what it risks, what is left."""
-        at = "" if self.price is None else f" at {text(self.price)}"
+        shown = money_words if self.is_most else price_words
+        at = "" if self.price is None else f" at {shown(self.price)}"
         left = ", ".join([f"buying power {_usd(self.buying_power_left)}", *self._left()])
         return [f"Cost: {_usd(self.cost)}{at}{_share(self.cost_pct)}", self.line(), f"Left: {left}"]
 
@@ -70,8 +71,8 @@ class EntryRisk(Struct, frozen=True):
             return f"Risk: {_usd(self.usd)}{_share(self.usd_pct)}, the most that it can lose"
         if self.stop is None:
             return f"Risk: {_usd(self.usd)}{_share(self.usd_pct)}, no stop: all of it, no R"
-        r = "" if self.r_per_share is None else f", R {text(self.r_per_share)} a share"
-        return f"Risk: {_usd(self.usd)}{_share(self.usd_pct)}, stop {text(self.stop)}{r}"
+        r = "" if self.r_per_share is None else f", R {price_words(self.r_per_share)} a share"
+        return f"Risk: {_usd(self.usd)}{_share(self.usd_pct)}, stop {price_words(self.stop)}{r}"
 
     def left_line(self) -> str:
         return f"Left of the limits: {', '.join(self._left()) or 'there are none'}"

@@ -18,6 +18,7 @@ from itertools import pairwise
 
 from msgspec import Struct
 
+from execbot.model.amounts import price_words
 from execbot.model.enums import ErrorCategory, PositionSide
 from execbot.model.errors import ExecbotError
 from execbot.model.numbers import ZERO, text, tick_size, to_decimal
@@ -42,10 +43,10 @@ def naming(what: str, spec: LevelSpec) -> Iterator[None]:
     try:
         yield
     except LevelError as error:
-        says_it = str(spec) in error.message.split()
+        says_it = spec.words in error.message.split()
         raise LevelError(
             error.kind,
-            error.message if says_it else f"{what} {spec}: {error.message}",
+            error.message if says_it else f"{what} {spec.words}: {error.message}",
             error.hint,
             f"Give the {what} as a distance (2%), or as a price on the right side.",
         ) from None
@@ -69,6 +70,11 @@ class LevelSpec(Struct, frozen=True):
 
     def __str__(self) -> str:
         return _SPEC_TEXT[self.kind].format(text(self.value))
+
+    @property
+    def words(self) -> str:
+        """In a sentence: a price has its decimals there."""
+        return price_words(self.value) if self.kind is LevelKind.PRICE else str(self)
 
 
 _SPEC_TEXT = {
@@ -281,7 +287,7 @@ def check_stop(stop: Decimal, side: PositionSide, price: Decimal) -> None:
         word = "below" if side is PositionSide.LONG else "above"
         raise LevelError(
             "exits.stop_wrong_side",
-            f"stop was {text(stop)} with the price at {text(price)}",
+            f"stop was {price_words(stop)} with the price at {price_words(price)}",
             f"the stop of a {side} position must be {word} the price",
         )
 
@@ -299,8 +305,8 @@ def check_near(name: str, level: Decimal, *prices: Decimal | None) -> None:
     away = abs(level - price) / price * 100
     raise LevelError(
         "exits.far",
-        f"{name} at {text(level)} is {text(away.quantize(Decimal('0.1')))} % away from "
-        f"{text(price)}",
+        f"{name} at {price_words(level)} is {text(away.quantize(Decimal('0.1')))} % away from "
+        f"{price_words(price)}",
         f"A {name} further than half the price away is most often a slip (2 for 2%).",
         "Give it as a distance (2%), or add --far if it is meant.",
     )
@@ -371,7 +377,7 @@ def check_target(target: Decimal, side: PositionSide, price: Decimal) -> None:
         word = "above" if side is PositionSide.LONG else "below"
         raise LevelError(
             "exits.target_wrong_side",
-            f"target was {text(target)} with the price at {text(price)}",
+            f"target was {price_words(target)} with the price at {price_words(price)}",
             f"the target of a {side} position must be {word} the price",
         )
 

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from execbot.model.amounts import money_words, price_words
 from execbot.model.numbers import text
 
 if TYPE_CHECKING:
     from execbot.model.order import Order, OrderRequest
 
 
-def prices_of(order: Order | OrderRequest, shown: Callable[[Decimal], str] = text) -> str | None:
-    """`187.50`, `stop 180`, `stop 180 limit 179`, `trail 2%`: what the order waits for."""
+def price_format(order: Order | OrderRequest) -> Callable[[Decimal], str]:
+    """How sentences write its prices: net prices of a spread in cents, as those of contracts."""
+    return money_words if _is_spread(order) else partial(price_words, symbol=order.symbol)
+
+
+def prices_of(order: Order | OrderRequest, shown: Callable[[Decimal], str]) -> str | None:
+    """`187.50`, `stop 180.00`, `stop 180.00 limit 179.00`, `trail 2%`: what it waits for."""
     parts = []
     if order.stop_price is not None:
         parts.append(f"stop {shown(order.stop_price)}")
@@ -31,12 +38,14 @@ def describe(order: Order | OrderRequest) -> str:
     legs = getattr(order, "spread", ()) or (getattr(order, "legs", ()) if _is_spread(order) else ())
     if legs or _is_spread(order):
         return _spread_words(order, legs)
-    size = text(order.qty) if order.qty is not None else f"${text(order.notional or Decimal(0))} of"
-    kind = _kind(order.type.value.replace("_", " "), prices_of(order))
+    dollars = f"${money_words(order.notional or Decimal(0))} of"
+    size = dollars if order.qty is None else text(order.qty)
+    shown = price_format(order)
+    kind = _kind(order.type.value.replace("_", " "), prices_of(order, shown))
     extra = ", extended hours" if order.extended_hours else ""
     return (
         f"{order.side.value} {size} {order.symbol} {kind}, {order.time_in_force.value}{extra}"
-        + _legs_of(order)
+        + _legs_of(order, shown)
     )
 
 
@@ -73,18 +82,18 @@ def net_words(net: Decimal | None) -> str:
     """The price of one unit of a spread."""
     if net is None:
         return "at market"
-    return f"at a {'credit' if net < 0 else 'debit'} of {text(abs(net))}"
+    return f"at a {'credit' if net < 0 else 'debit'} of {money_words(abs(net))}"
 
 
 def _kind(type_: str, price: str | None) -> str:
-    """`stop 180`, not `stop stop 180`."""
+    """`stop 180.00`, not `stop stop 180.00`."""
     if price is None:
         return "at market"
     return price if price.startswith(type_) else f"{type_} {price}"
 
 
-def _legs_of(order: Order | OrderRequest) -> str:
+def _legs_of(order: Order | OrderRequest, shown: Callable[[Decimal], str]) -> str:
     """The exits that a request carries along."""
     stop, target = getattr(order, "stop_loss", None), getattr(order, "take_profit", None)
-    said = f", stop {text(stop.stop_price)}" if stop is not None else ""
-    return said + (f", target {text(target.limit_price)}" if target is not None else "")
+    said = f", stop {shown(stop.stop_price)}" if stop is not None else ""
+    return said + (f", target {shown(target.limit_price)}" if target is not None else "")

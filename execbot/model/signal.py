@@ -17,6 +17,7 @@ from typing import IO, Any
 
 from msgspec import Struct
 
+from execbot.model.amounts import money_words, price_words
 from execbot.model.enums import ErrorCategory
 from execbot.model.errors import ExecbotError
 from execbot.model.numbers import CENT, ZERO, is_whole, maybe_text
@@ -112,12 +113,12 @@ class Signal(Struct, frozen=True):
 
     @property
     def words(self) -> str:
-        """In a few words: `buy AAPL`, `2 x (buy 1 A, sell 1 B) at a debit of 1.2`."""
+        """In a few words: `buy AAPL`, `2 x (buy 1 A, sell 1 B) at a debit of 1.20`."""
         if not self.legs or self.net is None:
             return f"{self.side} {self.symbol}"
         said = ", ".join(f"{leg.side} {leg.ratio} {leg.symbol}" for leg in self.legs)
         kind = "debit" if self.net >= 0 else "credit"
-        return f"{maybe_text(self.qty)} x ({said}) at a {kind} of {maybe_text(abs(self.net))}"
+        return f"{maybe_text(self.qty)} x ({said}) at a {kind} of {money_words(abs(self.net))}"
 
     def to_dict(self) -> dict[str, Any]:
         """JSON shape: the same names as on input, decimals as text, absent fields left out."""
@@ -153,7 +154,8 @@ def _check_levels(signal: Signal) -> None:
         is_bought, what = signal.net >= 0, "a debit" if signal.net >= 0 else "a credit"
     if gains == 0 or (gains > 0) is not is_bought:
         raise SignalError(
-            f"stop {signal.stop} and target {signal.target} are the wrong way round for {what}",
+            f"stop {price_words(signal.stop)} and target {price_words(signal.target)} are the "
+            f"wrong way round for {what}",
             field="stop",
         )
 

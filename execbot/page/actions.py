@@ -27,6 +27,7 @@ from execbot.desk.opening.journal_need import PATIENCE_SECONDS, Need
 from execbot.desk.opening.outcomes import carrying_out
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
+from execbot.model.amounts import level_words
 from execbot.model.errors import ExecbotError
 from execbot.model.numbers import text
 from execbot.model.order_words import describe
@@ -122,10 +123,11 @@ class Actions:
                 return f"Allow entries again in {where}", []
             case "move_stop":
                 stop = levels_asked(wanted.stop, ()).stop
+                words = "none" if stop is None else stop.words
                 planned(desk, wanted.subject)
                 before = _stop_of(desk, wanted.subject)
                 symbol = harmless_line(wanted.subject)
-                return f"Move the stop of {symbol} from {before} to {stop} in {where}", []
+                return f"Move the stop of {symbol} from {before} to {words} in {where}", []
 
     def _do(self, wanted: Wanted, words: str, who: str) -> Done:
         desk = self._desk(NEEDS[wanted.kind])
@@ -206,7 +208,7 @@ def _stop_of(desk: Desk, symbol: str) -> str:
         stop = view.to_dict().get("stop")
         price = stop.get("price") if isinstance(stop, Mapping) else stop
         if price is not None:
-            return str(price)
+            return level_words(str(price), symbol)
     return "none"
 
 

@@ -18,8 +18,10 @@ from execbot.journal.confirmation import (
     QuoteSeen,
 )
 from execbot.journal.records import FillState
+from execbot.model.amounts import money_words
 from execbot.model.enums import Side
 from execbot.model.numbers import ZERO, text, tick_size
+from execbot.model.order_words import price_format
 from execbot.model.symbols import is_option
 from execbot.quality.arrival import doubt_of
 from execbot.quality.facts import Facts
@@ -109,8 +111,8 @@ def _price(facts: Facts) -> Finding | None:
         return None
     if any(fill.state is FillState.INFERRED for fill in facts.fills):
         return None
-    shown = paid.quantize(PRICE_STEP)
-    words = f"the broker's average is {text(said)}, its fills make {text(shown)}"
+    shown, price = paid.quantize(PRICE_STEP), price_format(facts.record.order)
+    words = f"the broker's average is {price(said)}, its fills make {price(shown)}"
     return Finding("price", words, text(said), text(shown), paid.quantize(PRICE_STEP) - said, "USD")
 
 
@@ -134,7 +136,7 @@ def _slippage(facts: Facts, arrival: Arrival, cost: Cost | None) -> Finding | No
         return None
     half = f" beside half the spread, {text(room / 100)} %" if room else ""
     words = (
-        f"{text(cost.bps / 100)} % worse than the price on arrival, {text(cost.usd)} USD; "
+        f"{text(cost.bps / 100)} % worse than the price on arrival, {money_words(cost.usd)} USD; "
         f"the alert is set at {text(facts.alert_pct)} %{half}"
     )
     return Finding("slippage", words, text(limit), text(cost.bps), cost.bps - limit, "bps")
@@ -166,9 +168,10 @@ def _outside(facts: Facts) -> Finding | None:
     if beyond <= room:
         return None
     by = slippage_bps(worst.side, far, worst.net_price) or ZERO
+    price = price_format(facts.record.order)
     words = (
-        f"a fill at {text(worst.net_price)} is outside the quote of its moment, "
-        f"{text(quote.bid)} to {text(quote.ask)} ({quote.feed})"
+        f"a fill at {price(worst.net_price)} is outside the quote of its moment, "
+        f"{price(quote.bid)} to {price(quote.ask)} ({quote.feed})"
     )
     return Finding("outside_quotes", words, text(far), text(worst.net_price), by, "bps")
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 
 from execbot.journal.confirmation import Confirmation, Cost, LaterPrice
+from execbot.model.amounts import money_words, price_words
 from execbot.model.numbers import maybe_text, text
 from execbot.model.times import eastern
-from execbot.quality.shown import UNMEASURED, UNVERIFIED, WORSE, dollars, missed_words
+from execbot.quality.shown import UNMEASURED, UNVERIFIED, WORSE, missed_words
 
 _TIMES = (
     ("signal_created", "signal created"),
@@ -34,7 +36,7 @@ def rows_of(item: Confirmation) -> list[tuple[str, str]]:
         *([(WORSE, _cost(item.cost))] if item.is_filled else []),
         *_expected(item),
         *_spread(item),
-        *((_after(later.after_seconds), _later(later)) for later in item.later),
+        *((_after(later.after_seconds), _later(later, item.symbol)) for later in item.later),
         *([("not filled", missed_words(item))] if item.missed is not None else []),
         *_position(item),
         *_times(item),
@@ -48,29 +50,29 @@ def _verdict(item: Confirmation) -> str:
 
 
 def _quantities(item: Confirmation) -> str:
-    asked = maybe_text(item.qty) or (f"${text(item.notional)}" if item.notional else "-")
+    asked = maybe_text(item.qty) or (f"${money_words(item.notional)}" if item.notional else "-")
     return f"{asked}, {text(item.filled_qty)}"
 
 
 def _arrival(item: Confirmation) -> str:
-    arrival = item.arrival
+    arrival, price = item.arrival, partial(price_words, symbol=item.symbol)
     if arrival.price is None:
         why = UNMEASURED.get(arrival.unmeasured, arrival.unmeasured)
         shown = f"not measured: {why}"
     else:
-        shown = f"{text(arrival.price)} ({str(arrival.basis).replace('_', ' ')})"
+        shown = f"{price(arrival.price)} ({str(arrival.basis).replace('_', ' ')})"
     quote = arrival.quote
     if quote is None or not (quote.bid or quote.ask):
         return shown
     age = "age not known" if quote.age_seconds is None else f"{text(quote.age_seconds)} s old"
-    return f"{shown}, quote {text(quote.bid)} to {text(quote.ask)}, {quote.feed}, {age}"
+    return f"{shown}, quote {price(quote.bid)} to {price(quote.ask)}, {quote.feed}, {age}"
 
 
 def _cost(cost: Cost | None) -> str:
     if cost is None:
         return "-"
     r = "" if cost.r is None else f", {_signed(cost.r)} R"
-    usd = dollars(cost.usd)
+    usd = money_words(cost.usd)
     return f"{_signed(cost.bps)} bps, {'+' if cost.usd > 0 else ''}{usd} USD{r}"
 
 
@@ -80,7 +82,10 @@ def _signed(value: Decimal) -> str:
 
 def _expected(item: Confirmation) -> Iterator[tuple[str, str]]:
     if item.expected_price is not None:
-        yield "signal's price", f"{text(item.expected_price)}: {_cost(item.expected)}"
+        yield (
+            "signal's price",
+            f"{price_words(item.expected_price, item.symbol)}: {_cost(item.expected)}",
+        )
 
 
 def _spread(item: Confirmation) -> Iterator[tuple[str, str]]:
@@ -94,10 +99,10 @@ def _after(seconds: int) -> str:
     return f"{seconds} s later" if seconds < 60 else f"{seconds // 60} min later"
 
 
-def _later(later: LaterPrice) -> str:
+def _later(later: LaterPrice, symbol: str) -> str:
     if later.price is None or later.moved_bps is None:
         return f"not known: {UNMEASURED.get(later.why, later.why)}"
-    return f"{text(later.price)}, went on by {_signed(later.moved_bps)} bps"
+    return f"{price_words(later.price, symbol)}, went on by {_signed(later.moved_bps)} bps"
 
 
 def _position(item: Confirmation) -> Iterator[tuple[str, str]]:

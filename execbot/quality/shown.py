@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -17,7 +17,8 @@ from execbot.journal.confirmation import (
     Finding,
     QuoteSeen,
 )
-from execbot.model.numbers import CENT, maybe_text, text
+from execbot.model.amounts import maybe_price_words, money_words
+from execbot.model.numbers import maybe_text, text
 from execbot.model.times import iso
 
 WORSE = "cost (+ = worse)"
@@ -101,7 +102,7 @@ def head_of(item: Confirmation) -> str:
         left = maybe_text(item.missed.qty) if item.missed is not None else "?"
         return f"{item.symbol} {item.side} {left} never filled"
     of = f" of {text(item.qty)}" if item.qty and item.qty != item.filled_qty else ""
-    paid = maybe_text(item.price)
+    paid = maybe_price_words(item.price, item.symbol)
     return f"{item.symbol} {item.side} {text(item.filled_qty)}{of} at {paid} {item.verdict}"
 
 
@@ -115,18 +116,13 @@ def _parts(item: Confirmation) -> Iterator[str]:
         yield missed_words(item)
 
 
-def dollars(amount: Decimal) -> str:
-    """Cents, or hundredths of them where a fraction of a cent is real."""
-    whole = amount.quantize(CENT, ROUND_HALF_EVEN)
-    return f"{whole:f}" if whole == amount else text(amount)
-
-
 def cost_words(item: Confirmation) -> str:
     if item.cost is None:
         why = UNMEASURED.get(item.arrival.unmeasured, item.arrival.unmeasured)
         return f"slippage not measured, {why}"
     figures, worse = _figures(item.cost)
-    return f"{figures} {worse} than {maybe_text(item.arrival.price)}, {_basis(item)}"
+    price = maybe_price_words(item.arrival.price, item.symbol)
+    return f"{figures} {worse} than {price}, {_basis(item)}"
 
 
 def _basis(item: Confirmation) -> str:
@@ -139,7 +135,7 @@ def _basis(item: Confirmation) -> str:
 
 def _figures(cost: Cost) -> tuple[str, str]:
     """Without their sign, and what it means."""
-    parts = [f"{text(abs(cost.bps))} bps", f"{dollars(abs(cost.usd))} USD"]
+    parts = [f"{text(abs(cost.bps))} bps", f"{money_words(abs(cost.usd))} USD"]
     if cost.r is not None:
         parts.append(f"{text(abs(cost.r))} R")
     return ", ".join(parts), "worse" if cost.bps >= 0 else "better"
@@ -153,7 +149,7 @@ def missed_words(item: Confirmation) -> str:
         why = UNMEASURED.get(missed.why, missed.why)
         return f"{left}; what that cost is not measured, {why}"
     went = "cost" if missed.usd >= 0 else "saved"
-    return f"{left}, which {went} {dollars(abs(missed.usd))} USD ({text(abs(missed.bps))} bps)"
+    return f"{left}, which {went} {money_words(abs(missed.usd))} USD ({text(abs(missed.bps))} bps)"
 
 
 # --- what is news --------------------------------------------------------------------------------

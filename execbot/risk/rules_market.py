@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from execbot.config.schema import TradingSettings
 from execbot.market.order_hours import in_entry_window, may_trade_now
-from execbot.model.amounts import dollars
+from execbot.model.amounts import dollars, price_words
 from execbot.model.enums import ErrorCategory, OrderType
 from execbot.model.flags import Flag
 from execbot.model.numbers import is_whole, text
@@ -153,19 +153,19 @@ def luld_band(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding 
     buys = request.side.sign > 0
     if request.type is OrderType.LIMIT and request.limit_price is not None:
         inside = request.limit_price <= band.high if buys else request.limit_price >= band.low
-        edge = f"at most {text(band.high)}" if buys else f"at least {text(band.low)}"
-        return Finding(inside, edge, f"limit {text(request.limit_price)}")
+        edge = f"at most {price_words(band.high)}" if buys else f"at least {price_words(band.low)}"
+        return Finding(inside, edge, f"limit {price_words(request.limit_price)}")
     if facts.quote is None:
         return None
     bid, ask = facts.quote.bid, facts.quote.ask
-    limit = f"inside {text(band.low)} to {text(band.high)}"
+    limit = f"inside {price_words(band.low)} to {price_words(band.high)}"
     if buys:
         return Finding(0 < ask <= band.high and bid < band.high, limit, _sides(bid, ask))
     return Finding(bid >= band.low and (ask > band.low or ask <= 0), limit, _sides(bid, ask))
 
 
 def _sides(bid: Decimal, ask: Decimal) -> str:
-    return f"bid {text(bid)}, ask {text(ask)}"
+    return f"bid {price_words(bid)}, ask {price_words(ask)}"
 
 
 def entry_window(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
@@ -227,7 +227,8 @@ def limit_price_band(intent: Intent, facts: Facts, limits: TradingSettings) -> F
         return None
     through = (request.limit_price - reference) / reference * HUNDRED * request.side.sign
     band, passive = limits.risk.limit_price_band_pct, limits.risk.limit_price_passive_band_pct
-    seen = f"{percent(abs(through))} {'through' if through > 0 else 'away from'} {text(reference)}"
+    where = "through" if through > 0 else "away from"
+    seen = f"{percent(abs(through))} {where} {price_words(reference)}"
     if through > 0:
         return Finding(through <= band, f"at most {percent(band)} through the market", seen)
     if passive is None:

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from execbot.config.schema import SizingMethod, SizingSettings, StarRule, TradingSettings
 from execbot.exits.plan.wishes import Risked as Risked
+from execbot.model.amounts import money_words, price_words
 from execbot.model.enums import Side
 from execbot.model.numbers import CENT, QTY_STEP, ZERO, round_down, text
 from execbot.model.symbols import is_option, multiplier_of, symbol_key
@@ -163,7 +164,7 @@ def _wish(
             return _by_qty("qty", qty, request.price)
         case SizingMethod.NOTIONAL:
             dollars = request.notional if request.notional is not None else sizing.notional
-            return _by_value("notional", dollars, request.price, f"{text(dollars)} USD")
+            return _by_value("notional", dollars, request.price, f"{money_words(dollars)} USD")
         case SizingMethod.EQUITY_PCT:
             dollars = _equity(facts) * sizing.equity_pct / HUNDRED
             note = f"{text(sizing.equity_pct)} % of equity"
@@ -187,7 +188,8 @@ def _risk_step(
     risked = asked.usd
     if risked is None:
         risked = _equity(facts) * (asked.pct or ZERO) / HUNDRED
-    note = f"{text(round_down(risked, CENT))} USD at risk, {text(distance)} a unit"
+    note = f"{money_words(round_down(risked, CENT))} USD at risk, "
+    note += f"{price_words(distance, request.symbol)} a unit"
     return _by_qty(rule, risked / distance, request.price, note)
 
 
@@ -198,7 +200,8 @@ def _stop_distance(request: SizeRequest) -> Decimal:
     if distance <= 0:
         raise _Refuse(
             "size.stop_side",
-            f"stop {text(request.stop)} is not on the losing side of {text(request.price)}",
+            f"stop {price_words(request.stop, request.symbol)} is not on the losing side of "
+            f"{price_words(request.price, request.symbol)}",
         )
     return distance
 
@@ -213,7 +216,7 @@ def _stars_step(request: SizeRequest, sizing: SizingSettings) -> SizingStep:
     dollars = sizing.star_notional.get(stars)
     if dollars is None:
         raise _Refuse("size.no_stars", f"sizing.star_notional has no size for {stars} stars")
-    return _by_value("stars", dollars, request.price, f"{stars} stars, {text(dollars)} USD")
+    return _by_value("stars", dollars, request.price, f"{stars} stars, {money_words(dollars)} USD")
 
 
 def stars_of(
@@ -230,7 +233,7 @@ def stars_of(
 
 def _equity(facts: Facts) -> Decimal:
     if facts.equity <= 0:
-        raise _Refuse("size.no_equity", f"account equity is {text(facts.equity)}")
+        raise _Refuse("size.no_equity", f"account equity is {money_words(facts.equity)}")
     return facts.equity
 
 
@@ -242,7 +245,7 @@ def _caps(request: SizeRequest, facts: Facts, limits: TradingSettings) -> Iterat
     reserve = 1 + limits.sizing.price_buffer_pct / HUNDRED
     exposure = exposure_of(facts)
     for rule, dollars in _value_caps(request, facts, limits, exposure):
-        note = f"{text(round_down(dollars, CENT))} USD left"
+        note = f"{money_words(round_down(dollars, CENT))} USD left"
         yield _by_value(rule, max(dollars, ZERO) / reserve, request.price, note)
     if limits.risk.max_order_qty is not None:
         yield _by_qty("max_order_qty", limits.risk.max_order_qty, request.price)
@@ -253,7 +256,7 @@ def _caps(request: SizeRequest, facts: Facts, limits: TradingSettings) -> Iterat
     power = buying_power(facts, exposure, of_options=of_options)
     if power is not None:
         value = max(power, ZERO) / (reserve * _collar(request, facts))
-        note = f"{text(round_down(power, CENT))} USD left"
+        note = f"{money_words(round_down(power, CENT))} USD left"
         yield _by_value("buying_power", value, request.price, note)
 
 
@@ -314,8 +317,8 @@ def _rounded(
         return SizeRefused(
             "size.below_minimum",
             f"{smallest.rule} allows {text(round_down(smallest.qty, QTY_STEP))} of "
-            f"{request.symbol} at {text(request.price)}, below the minimum of {text(wanted)} "
-            f"and {text(limits.sizing.min_notional)} USD",
+            f"{request.symbol} at {price_words(request.price, request.symbol)}, below the minimum "
+            f"of {text(wanted)} and {money_words(limits.sizing.min_notional)} USD",
             tuple(steps),
         )
     dollars = round_down(smallest.value, CENT)

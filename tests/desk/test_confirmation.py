@@ -85,7 +85,7 @@ def test_a_change_that_risks_more_is_reviewed_like_an_order(
         assert (refused.code, refused.error["kind"]) == (11, "confirm.needed")
     assert is_resting(server), "the order stands as it was"
     code, shown = typed(["replace", "rest", "--limit", "301"], live, answer="n\n")
-    assert (code, "limit 300 -> 301" in shown, is_resting(server)) == (11, True, True)
+    assert (code, "limit 300.00 -> 301.00" in shown, is_resting(server)) == (11, True, True)
     assert execbot(["replace", "rest", "--limit", "299"], live).code == 0, "a better price is free"
     assert execbot(["replace", "rest", "--limit", "302", "--yes"], live).code == 0
     (row,) = (row for row in server.get("/v2/orders") if row["symbol"] == "MSFT")

@@ -202,9 +202,9 @@ def test_stops_and_targets_lie_on_the_grid_and_never_risk_more_than_asked(
 @pytest.mark.parametrize(
     ("spec", "says"),
     [
-        ("900", "stop was 900 with the price at 100"),
+        ("900", "stop was 900.00 with the price at 100.00"),
         ("2R", "stop was 2R"),
-        ("-1USD", "stop -1USD: stop was 101 with the price at 100"),
+        ("-1USD", "stop -1USD: stop was 101.00 with the price at 100.00"),
     ],
 )
 def test_error_names_its_level_once(spec: str, says: str) -> None:

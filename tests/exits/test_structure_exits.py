@@ -101,7 +101,7 @@ def test_distances_are_in_dollars_of_all_units() -> None:
     stop, target = distances_of_structure(planned("-1.20", "2.40", "0.60"), None, D(2))
     assert (stop.price, stop.usd, stop.r) == (D("2.40"), -240, None)
     assert (target.price, target.usd, target.r) == (D("0.60"), 120, None)
-    assert stop.words() == "stop 2.4: -100 %, 240.00 USD at risk"
+    assert stop.words() == "stop 2.40: -100 %, 240.00 USD at risk"
 
 
 def test_a_plan_that_was_read_before_its_contracts_changed_undoes_no_change(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from execbot.model.order_words import describe
 D = Decimal
 OLD, NEW = "AAPL261120C00200000", "AAPL261218C00200000"
 ROLL = (Leg(OLD, Side.SELL, 1, opens=False), Leg(NEW, Side.BUY, 1, opens=True))
-WORDS = f"2 spreads (sell 1 {OLD} to close, buy 1 {NEW}) at a debit of 0.3, day"
+WORDS = f"2 spreads (sell 1 {OLD} to close, buy 1 {NEW}) at a debit of 0.30, day"
 
 
 def test_a_roll_says_which_legs_close() -> None:

@@ -395,7 +395,7 @@ def test_each_kind_of_finding_is_alerted_of_once() -> None:
 
 def test_the_line_for_people_says_what_and_by_how_much() -> None:
     assert in_words(confirmation_of(facts())) == (
-        "AAPL buy 10 at 100.02 confirmed: 2 bps, 0.20 USD worse than 100, "
+        "AAPL buy 10 at 100.02 confirmed: 2 bps, 0.20 USD worse than 100.00, "
         "the middle of the quote when decided (sip, 0.2 s old)"
     )
     stale = in_words(confirmation_of(facts(decided_by=replace(GOOD, age_seconds=D(60)))))

@@ -348,11 +348,11 @@ def test_a_band_names_its_edge_and_the_price_seen() -> None:
     verdict = evaluate(b.intent(limit_price=D("210.01")), b.facts(band=BAND), LIMITS)
     (failed,) = verdict.failures
     assert (failed.code, failed.limit, failed.seen) == (
-        "luld_band", "at most 210", "limit 210.01",
+        "luld_band", "at most 210.00", "limit 210.01",
     )  # fmt: skip
     market = b.facts(band=BAND, quote=b.quote("189.99", "190.01"))
     (failed,) = evaluate(b.intent(**SHORT), market, LIMITS).failures
-    assert (failed.limit, failed.seen) == ("inside 190 to 210", "bid 189.99, ask 190.01")
+    assert (failed.limit, failed.seen) == ("inside 190.00 to 210.00", "bid 189.99, ask 190.01")
 
 
 def test_broker_ratio_stops_what_a_loose_configuration_would_allow() -> None:

@@ -159,7 +159,7 @@ def test_steps_explain_the_size() -> None:
     assert rules == [
         "risk", "max_position_size_pct", "max_account_exposure_pct", "buying_power", "rounding",
     ]  # fmt: skip
-    assert result.steps[0].note == "1000 USD at risk, 20 a unit"
+    assert result.steps[0].note == "1000.00 USD at risk, 20.00 a unit"
 
 
 @pytest.mark.parametrize(

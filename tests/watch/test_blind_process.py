@@ -41,7 +41,7 @@ def test_a_broker_that_stands_still_is_told_with_the_positions_and_trips_nothing
             assert eventually(lambda: lines(type="alarm", kind="blind"))
             [alarm] = lines(type="alarm", kind="blind")
             assert alarm["symbols"] == ["AAPL"]
-            assert "AAPL 7 protected, stop at 190" in alarm["message"]
+            assert "AAPL 7 protected, stop at 190.00" in alarm["message"]
             server.process.send_signal(signal.SIGCONT)
             assert eventually(lambda: lines(type="broker", state="answers"))
             # Entries go on: not knowing has halted nothing.

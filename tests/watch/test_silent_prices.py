@@ -259,7 +259,7 @@ def test_a_stop_of_its_own_that_no_price_reaches_is_named(tmp_path: Path) -> Non
     world.price("AAPL", "95")
     world.run(40)
     [alarm] = world.notes_of("prices_lost")
-    assert alarm.is_critical and "AAPL 10: the stop at 98" in alarm.text
+    assert alarm.is_critical and "AAPL 10: the stop at 98.00" in alarm.text
     world.desk.call("DELETE", "/sim/faults")
     world.run(10)
     assert world.witness.qty() == 0
@@ -331,7 +331,7 @@ def test_positions_that_rest_on_a_price_that_nobody_gives_are_named(tmp_path: Pa
         assert eventually(lambda: watch.lines(type="alarm", kind="prices_lost"))
         [alarm] = watch.lines(type="alarm", kind="prices_lost")
         assert alarm["symbols"] == ["AAPL"] and alarm["critical"]
-        assert "AAPL 0.5: the target at 220" in alarm["message"]
+        assert "AAPL 0.5: the target at 220.00" in alarm["message"]
         watch.server.call("DELETE", "/sim/faults")
         watch.price("200.5")
         assert eventually(lambda: watch.lines(type="prices", state="known"))

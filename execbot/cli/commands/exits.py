@@ -19,6 +19,7 @@ from execbot.desk import exit_plans
 from execbot.desk.exit_plans import Protected
 from execbot.desk.exit_words import levels_asked, wishes_for_position
 from execbot.desk.opening.journal_need import Need
+from execbot.model.amounts import level_words
 from execbot.model.numbers import maybe_decimal
 
 app = typer.Typer()
@@ -181,7 +182,7 @@ COLUMNS = (
 
 
 def _csv_row(row: dict[str, Any]) -> dict[str, Any]:
-    return {**row, "targets": _targets(row), "asked": _asked(row["asked"])}
+    return {**row, "targets": _targets(row), "asked": _asked(row["asked"], row["symbol"])}
 
 
 def _targets(row: dict[str, Any]) -> list[str]:
@@ -195,12 +196,14 @@ def _level(word: str | None) -> object:
     return word if number is None else price(number)
 
 
-def _asked(asked: dict[str, Any]) -> str:
+def _asked(asked: dict[str, Any], symbol: str) -> str:
     """What was asked for, in the words in which it was: `stop 2%, trail 1%, targets 1R 2R`."""
-    parts = [f"{name} {asked[name]}" for name in ("stop", "trail") if asked[name]]
+    parts = [
+        f"{name} {level_words(asked[name], symbol)}" for name in ("stop", "trail") if asked[name]
+    ]
     if asked["targets"]:
         noun = "target" if len(asked["targets"]) == 1 else "targets"
-        parts.append(f"{noun} {' '.join(asked['targets'])}")
+        parts.append(f"{noun} {' '.join(level_words(level, symbol) for level in asked['targets'])}")
     return ", ".join(parts)
 
 
@@ -218,7 +221,7 @@ def _table(rows: list[dict[str, Any]]) -> Table:
                 _level(row["entry_price"]),
                 _level(row["stop"]["price"] or row["stop"]["spec"]),
                 " ".join(str(_level(word)) for word in _targets(row)),
-                _asked(row["asked"]),
+                _asked(row["asked"], row["symbol"]),
                 row["covered_qty"],
                 row["guarded"].replace("_", " "),
                 row["status"],

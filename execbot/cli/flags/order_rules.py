@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from execbot.cli.errors import usage
+from execbot.model.amounts import price_words
 from execbot.model.enums import OrderType, TimeInForce
-from execbot.model.numbers import CENT, is_whole, text
+from execbot.model.numbers import CENT, is_whole
 from execbot.model.order import OrderRequest
 from execbot.model.symbols import is_option, is_pair
 
@@ -62,7 +63,7 @@ def _option_rules(request: OrderRequest) -> list[tuple[bool, str, str]]:
         *(
             (
                 price is not None and price % CENT != 0,
-                f"the price {text(price or CENT)} has more than two decimals",
+                f"the price {price_words(price or CENT)} has more than two decimals",
                 "Prices of options have at most two decimals.",
             )
             for price in (request.limit_price, request.stop_price)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from execbot.cli.show.amounts import price
 from execbot.cli.show.output import Cell, Table
-from execbot.model.amounts import even
+from execbot.model.amounts import even, money_words
 from execbot.model.enums import OrderStatus
 from execbot.model.numbers import maybe_text, text
-from execbot.model.order_words import describe, prices_of
+from execbot.model.order_words import describe, price_format, prices_of
 from execbot.model.times import show_eastern
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def orders_table(
 
 
 def _order_row(order: Order, at: datetime | None, mark: str = "") -> tuple[object, ...]:
-    size = maybe_text(order.qty) or (f"${text(order.notional)}" if order.notional else None)
+    size = maybe_text(order.qty) or (f"${money_words(order.notional)}" if order.notional else None)
     return (
         when(order.submitted_at or at),
         Cell(order.symbol, mark + (order.symbol or "spread")),
@@ -140,7 +140,7 @@ def sentence(record: OrderRecord) -> str:
     done = ""
     if order.filled_qty:
         of = f" of {text(order.qty)}" if order.qty and order.qty != order.filled_qty else ""
-        at = f" at {text(order.filled_avg_price)}" if order.filled_avg_price else ""
+        at = f" at {price_format(order)(paid)}" if (paid := order.filled_avg_price) else ""
         done = f" {text(order.filled_qty)}{of}{at}"
         if order.is_terminal and order.outcome.value == "partially_filled":
             done += f", the rest {order.status.value}"

@@ -10,9 +10,9 @@ from execbot.cli.show.amounts import counted, fee, fixed, in_cents, money, price
 from execbot.cli.show.order_views import when
 from execbot.cli.show.output import Cell, Table
 from execbot.desk.look.trade_json import neat
-from execbot.desk.look.trades import RoundTrip, Trade
-from execbot.model.amounts import signed
-from execbot.model.numbers import ZERO, maybe_text, text
+from execbot.desk.look.trades import Levels, RoundTrip, Trade
+from execbot.model.amounts import level_words, price_words, signed
+from execbot.model.numbers import ZERO, text
 from execbot.model.symbols import is_in_dollars
 from execbot.model.times import show_age
 
@@ -142,8 +142,8 @@ def story(trade: Trade) -> list[str | Table]:
         ("worst, best", _excursion(trade)),
         ("strategy", trade.strategy),
         ("signal strength", trade.strength),
-        ("asked for", _levels(trade.asked.stop, trade.asked.trail, trade.asked.targets)),
-        ("stood at", _levels(trade.stood.stop, trade.stood.trail, trade.stood.targets)),
+        ("asked for", _levels(trip, trade.asked)),
+        ("stood at", _levels(trip, trade.stood)),
         ("ended by", ", ".join(f"{text(e.qty)}: {words_of(str(e))}" for e in trade.endings)),
         ("cost in", _cost(trade.cost_in.bps, trade.cost_in.usd)),
         ("cost out", _cost(trade.cost_out.bps, trade.cost_out.usd)),
@@ -160,6 +160,12 @@ def _leg(leg: RoundTrip) -> str:
     return f"{said}, gross {in_cents(leg.gross)}"
 
 
+def _priced_as(trip: RoundTrip) -> str:
+    """Whose decimals its prices have: a structure bears the name of its underlying, and its net
+    prices are those of contracts."""
+    return trip.legs[0].symbol if trip.legs else trip.symbol
+
+
 def _risk(trade: Trade) -> str | None:
     risk = trade.risk
     if risk is None:
@@ -167,7 +173,8 @@ def _risk(trade: Trade) -> str | None:
     if risk.stop is None:
         return f"{in_cents(risk.usd)}, the largest loss"
     late = "" if risk.source.value == "entry" else ", given after the entry"
-    return f"{in_cents(risk.usd)} to the stop at {text(risk.stop)}{late}"
+    stop = price_words(risk.stop, _priced_as(trade.trip))
+    return f"{in_cents(risk.usd)} to the stop at {stop}{late}"
 
 
 def _excursion(trade: Trade) -> str | None:
@@ -177,14 +184,16 @@ def _excursion(trade: Trade) -> str | None:
     in_r = ""
     if seen.worst_r is not None and seen.best_r is not None:
         in_r = f" ({signed(seen.worst_r)} R, {signed(seen.best_r)} R)"
-    prices = f"{maybe_text(neat(seen.worst))}, {maybe_text(neat(seen.best))}"
+    found = (neat(price) or price for price in (seen.worst, seen.best))
+    prices = ", ".join(price_words(price, _priced_as(trade.trip)) for price in found)
     return f"{prices}{in_r}, at least, by {seen.seen_by}"
 
 
-def _levels(stop: str | None, trail: str | None, targets: Sequence[str]) -> str | None:
-    words = [f"stop {stop}"] if stop else []
-    words += [f"trail {trail}"] if trail else []
-    words += [f"target {target}" for target in targets]
+def _levels(trip: RoundTrip, levels: Levels) -> str | None:
+    symbol = _priced_as(trip)
+    words = [f"stop {level_words(levels.stop, symbol)}"] if levels.stop else []
+    words += [f"trail {levels.trail}"] if levels.trail else []
+    words += [f"target {level_words(target, symbol)}" for target in levels.targets]
     return ", ".join(words) or None
 
 

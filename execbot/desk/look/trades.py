@@ -36,9 +36,19 @@ from execbot.trades.excursions import SeenBy
 from execbot.trades.model import Lot, RoundTrip
 from execbot.trades.round_trips import round_trips
 from execbot.trades.structures import plain_trips, with_structures
-from execbot.trades.trade import Known, Trade, stood_of, trade_of
+from execbot.trades.trade import Known, Levels, Trade, stood_of, trade_of
 
-__all__ = ["Lot", "RoundTrip", "Trade", "Trades", "Wanted", "one_trade", "read_trades", "trades_of"]
+__all__ = [
+    "Levels",
+    "Lot",
+    "RoundTrip",
+    "Trade",
+    "Trades",
+    "Wanted",
+    "one_trade",
+    "read_trades",
+    "trades_of",
+]
 
 BARS_MAX = 50
 """Trades for which bars are read at most: each costs a request."""

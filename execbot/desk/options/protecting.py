@@ -30,6 +30,7 @@ from execbot.exits.structures.plan import (
     save_structure,
     structure_plans,
 )
+from execbot.model.amounts import money_words, price_words
 from execbot.model.numbers import text
 from execbot.model.options.contract import is_plain_root
 from execbot.model.options.structure import LEGS_MAX, LEGS_MIN
@@ -195,11 +196,13 @@ def _end_own_plans(desk: Desk, structure: Structure) -> None:
 def _check(stop: Decimal | None, target: Decimal | None, worth: Decimal) -> None:
     """Raise BadStructureExits for a level that would be reached at once, or that cannot be
     meant."""
-    shown = f"it is worth {text(abs(worth))} now"
+    shown = f"it is worth {money_words(abs(worth))} now"
     if stop is not None and stop >= worth:
-        raise BadStructureExits(f"the stop at {text(abs(stop))} would be taken at once: {shown}")
+        raise BadStructureExits(
+            f"the stop at {money_words(abs(stop))} would be taken at once: {shown}"
+        )
     if target is not None and target <= worth:
-        level = text(abs(target))
+        level = money_words(abs(target))
         raise BadStructureExits(f"the target at {level} would be taken at once: {shown}")
 
 
@@ -214,7 +217,7 @@ def _underlying_stop(
         stock = desk.client.get_contract(structure.positions[0].symbol).underlying
     trade = desk.client.latest_trade(stock)
     if trade is None or trade.price == price:
-        raise BadStructureExits(f"{stock} stands at {text(price)}, or has no price")
+        raise BadStructureExits(f"{stock} stands at {price_words(price)}, or has no price")
     return UnderlyingStop(price, is_below=price < trade.price)
 
 

@@ -14,8 +14,9 @@ from execbot.broker.errors import BrokerError
 from execbot.desk.account import Desk
 from execbot.desk.errors import DeskError
 from execbot.model.account import Position
+from execbot.model.amounts import money_words
 from execbot.model.enums import Side
-from execbot.model.numbers import ZERO, text
+from execbot.model.numbers import ZERO
 from execbot.model.options.legs import Leg
 from execbot.model.options.spreads import spread_request
 from execbot.model.options.structure import LEGS_MAX, Holding, max_loss
@@ -202,7 +203,7 @@ def closing_request(
     worth = structure.worth
     if net is not None and worth is not None and abs(worth) >= WORTH_MIN and net * worth > 0:
         does, other = ("brings", "credit") if worth > 0 else ("costs", "debit")
-        words = f"closing {structure.underlying}'s structure {does} about {text(abs(worth))}"
+        words = f"closing {structure.underlying}'s structure {does} about {money_words(abs(worth))}"
         raise TurnedPrice(f"{words}: was --{other} meant?")
     if qty is not None and not 0 < qty <= units:
         raise NoStructure(

@@ -18,6 +18,7 @@ from execbot.broker.errors import BrokerError
 from execbot.desk.following import successor_of
 from execbot.journal.errors import JournalError
 from execbot.model.numbers import maybe_text, text
+from execbot.model.order_words import price_format
 
 if TYPE_CHECKING:
     from execbot.desk.account import Desk
@@ -64,7 +65,7 @@ def _words(record: OrderRecord) -> str | None:
     order = record.order
     if not order.filled_qty:
         return record.note
-    price = f" at {text(order.filled_avg_price)}" if order.filled_avg_price else ""
+    price = f" at {price_format(order)(order.filled_avg_price)}" if order.filled_avg_price else ""
     return f"filled {text(order.filled_qty)}{price}"
 
 

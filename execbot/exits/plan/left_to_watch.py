@@ -18,7 +18,7 @@ def left_to_watch(
         found.append("placing the stop")
     if targets and request is not None and request.take_profit is None and plan.targets:
         noun = "target" if len(plan.targets) == 1 else "targets"
-        found.append(f"{noun} {', '.join(str(target.spec) for target in plan.targets)}")
+        found.append(f"{noun} {', '.join(target.spec.words for target in plan.targets)}")
     if plan.stop.trail is not None:
         found.append(f"trailing by {plan.stop.trail}")
     return (*found, *_rules(plan.rules))

@@ -43,8 +43,9 @@ from execbot.exits.plan.trailing import overruled, trail_distance
 from execbot.exits.rules.actions import Action, Alarm, Moved, Refresh, SavePlan, WaitFor
 from execbot.exits.rules.view import Memory, View
 from execbot.exits.tags import tag_of
+from execbot.model.amounts import maybe_price_words, money_words, price_words
 from execbot.model.enums import ACKNOWLEDGED, OrderStatus, OrderType, PositionSide
-from execbot.model.numbers import ZERO, text
+from execbot.model.numbers import ZERO
 from execbot.model.order import Order
 
 PATIENCE = timedelta(seconds=2)
@@ -222,7 +223,7 @@ def _waiting(
     if began is not None:
         actions.append(WaitFor(began + PATIENCE, unclear))
     elif missing is None and BEYOND not in memory.reported:
-        at = _text(item.order.stop_price)
+        at = maybe_price_words(item.order.stop_price, view.symbol)
         message = f"the stop was moved at the broker to {at}, and is left there for now: {unclear}"
         actions.append(Alarm("stop_beyond_price", view.symbol, message))
         memory = replace(memory, reported=memory.reported | {BEYOND})
@@ -279,13 +280,14 @@ def _is_looser(at: Decimal, was: Decimal | None, side: PositionSide) -> bool:
 def _moved(view: View, done: MovedByTrader, plan: ExitPlan, was: Decimal | None) -> MovedByTrader:
     at = plan.stop.price
     assert at is not None
-    words = f"{NOTE}: stop {_text(was)} -> {text(at)}"
+    before, now = (maybe_price_words(price, view.symbol) for price in (was, at))
+    words = f"{NOTE}: stop {before} -> {now}"
     moved = Moved(view.symbol, "stop", was, at, words)
     if was is None or not _is_looser(at, was, plan.side):
         return done.also(plan, words, moved)
     message = (
-        f"the stop was moved at the broker from {text(was)} to {text(at)}, further from the price: "
-        f"{text(abs(was - at) * view.size)} USD more are at risk; the plan follows"
+        f"the stop was moved at the broker from {before} to {now}, further from the price: "
+        f"{money_words(abs(was - at) * view.size)} USD more are at risk; the plan follows"
     )
     return done.also(plan, words, moved, Alarm("stop_loosened", view.symbol, message))
 
@@ -304,14 +306,10 @@ def _undone(
     why: str,
 ) -> MovedByTrader:
     """`prices`: where the trader put it, and where the plan has it."""
-    at, ours = (_text(price) for price in prices)
+    at, ours = (maybe_price_words(price, view.symbol) for price in prices)
     message = f"the {what} was moved at the broker to {at} and is put back to {ours}: {why}"
     words = f"{what} {at} at the broker put back"
     return done.also(plan, words, Alarm("move_undone", view.symbol, message))
-
-
-def _text(price: Decimal | None) -> str:
-    return "none" if price is None else text(price)
 
 
 # --- targets -----------------------------------------------------------------------------------
@@ -337,7 +335,9 @@ def _with_target(
         return _undone(view, done, _with(plan, number, heard), what, (at, was), error.message)
     if at == was:
         return replace(done, plan=_with(plan, number, heard))
-    words = f"{NOTE}: {what} {_text(was)} -> {text(at)}"
+    words = (
+        f"{NOTE}: {what} {maybe_price_words(was, view.symbol)} -> {price_words(at, view.symbol)}"
+    )
     given = replace(heard, spec=LevelSpec(LevelKind.PRICE, at), price=at)
     return done.also(_with(plan, number, given), words, Moved(view.symbol, what, was, at, words))
 

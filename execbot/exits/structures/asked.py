@@ -21,8 +21,9 @@ from execbot.exits.levels import (
 )
 from execbot.exits.plan.wishes import Wishes
 from execbot.exits.structures.plan import StructurePlan
+from execbot.model.amounts import money_words
 from execbot.model.enums import PositionSide
-from execbot.model.numbers import CENT, text
+from execbot.model.numbers import CENT
 from execbot.model.options.spreads import underlying_of
 from execbot.model.options.structure import Holding, worst_value
 from execbot.model.order import OrderRequest
@@ -89,7 +90,7 @@ def _refuse_unmeasured(name: str, spec: LevelSpec) -> None:
     if spec.kind not in _MEASURED:
         raise LevelError(
             "exits.structure_level",
-            f"the {name} of a structure was {spec}",
+            f"the {name} of a structure was {spec.words}",
             "The true range and the key levels are of shares.",
             f"Give the {name} as a net price (0.60), or as a distance (50%, 0.30USD).",
         )
@@ -110,8 +111,8 @@ def refuse_unreachable(
 def _never(name: str, level: Decimal, bound: Decimal) -> LevelError:
     return LevelError(
         "exits.unreachable",
-        f"the {name} at {text(abs(level))} would never be reached",
-        f"The net price of one unit goes no further than {text(abs(bound))}.",
+        f"the {name} at {money_words(abs(level))} would never be reached",
+        f"The net price of one unit goes no further than {money_words(abs(bound))}.",
         f"Give the {name} as the net price of one unit a share.",
     )
 

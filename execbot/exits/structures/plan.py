@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from execbot.journal.journal import Journal
 from execbot.journal.ledgers import TOGETHER
+from execbot.model.amounts import money_words, price_words
 from execbot.model.numbers import ZERO, maybe_decimal, maybe_text, text
 from execbot.model.times import iso, parse_time
 
@@ -111,12 +112,14 @@ class StructurePlan(Struct, frozen=True):
 
     @property
     def levels(self) -> str:
-        """`net stop 0.6, net target 3.5, left when AAPL is at 231`; net prices unsigned, as people
-        say them."""
+        """`net stop 0.60, net target 3.50, left when AAPL is at 231.00`; net prices unsigned, as
+        people say them."""
         found = (("stop", self.stop_net), ("target", self.target_net))
-        said = [f"net {word} {text(abs(net))}" for word, net in found if net is not None]
+        said = [f"net {word} {money_words(abs(net))}" for word, net in found if net is not None]
         if self.underlying_stop is not None:
-            said.append(f"left when {self.underlying} is at {text(self.underlying_stop.price)}")
+            said.append(
+                f"left when {self.underlying} is at {price_words(self.underlying_stop.price)}"
+            )
         levels = ", ".join(said)
         return levels if self.units is None else f"{text(self.units)} of them: {levels}"
 

@@ -12,8 +12,9 @@ from decimal import Decimal
 from enum import StrEnum
 
 from execbot.journal.records import Execution, FillState, OrderRecord
+from execbot.model.amounts import maybe_price_words
 from execbot.model.enums import UNDER_WAY, OrderStatus
-from execbot.model.numbers import maybe_text, text
+from execbot.model.numbers import text
 from execbot.oms.machine.table import UNTIMED
 
 FILLED_LESS_AFTER = timedelta(seconds=2)
@@ -91,8 +92,8 @@ def alarm_words(record: OrderRecord, alarm: str | None = None) -> str:
         own=text(order.filled_qty),
         qty="?" if order.qty is None else text(order.qty),
         told=text(progress.latest_qty),
-        price=maybe_text(order.filled_avg_price),
-        their_price=maybe_text(progress.latest_avg_price),
+        price=maybe_price_words(order.filled_avg_price, order.symbol),
+        their_price=maybe_price_words(progress.latest_avg_price, order.symbol),
         status=order.status.value,
         since="an unknown time" if since in (None, UNTIMED) else f"{since:%Y-%m-%d %H:%M} UTC",
     )

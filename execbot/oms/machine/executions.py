@@ -16,8 +16,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from execbot.journal.records import EventResult, Execution, FillState, Progress
-from execbot.model.numbers import ZERO
+from execbot.model.numbers import ZERO, text
 from execbot.model.order import Order
+from execbot.model.order_words import price_format
 from execbot.oms.machine.events import OrderEvent
 from execbot.oms.machine.identity import has_row_of_place, owners_of
 from execbot.oms.machine.reports import (
@@ -86,7 +87,7 @@ def _book_frame(
     if known is not None:
         if (known.qty, known.price) == (event.qty, event.price):
             return Booking(executions, EventResult.DUPLICATE)
-        note = f"the execution was booked as {known.qty} @ {known.price}"
+        note = f"the execution was booked as {text(known.qty)} @ {price_format(order)(known.price)}"
         return Booking(executions, EventResult.ILLEGAL, note, "execution_conflict")
     reports.frames[name] = frame_of(event, name)
     return _booked(executions, reports, order, progress)

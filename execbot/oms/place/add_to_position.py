@@ -28,8 +28,8 @@ from execbot.exits.store import (
 )
 from execbot.journal.journal import Journal
 from execbot.journal.records import PROTECTIVE_ROLES, OrderRecord
+from execbot.model.amounts import price_words
 from execbot.model.enums import STOP_TYPES, OrderType, TimeInForce
-from execbot.model.numbers import text
 from execbot.model.order import OrderRequest
 from execbot.model.retrying import polled
 from execbot.model.symbols import symbol_key
@@ -97,8 +97,8 @@ def _refusal(request: OrderRequest, facts: Facts) -> str:
     elif request.type is OrderType.LIMIT and request.limit_price is not None:
         there = market_price(facts, request.side)
         better = there is not None and (request.limit_price - there) * request.side.sign < 0
-        what = f"a limit of {text(request.limit_price)} would rest, the market is at "
-        what = what + text(there) if there is not None and better else ""
+        what = f"a limit of {price_words(request.limit_price)} would rest, the market is at "
+        what = what + price_words(there) if there is not None and better else ""
     if not what:
         return ""
     return f"{request.symbol} would be without its stop meanwhile: {what}"

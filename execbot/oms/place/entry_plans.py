@@ -349,8 +349,8 @@ def check_same_exits(journal: Journal, known: OrderRecord, asked: ExitsAsked) ->
 
 
 def _levels(wishes: Wishes) -> list[str]:
-    targets = sorted(f"target {level}" for level, _ in wishes.targets)
-    return [*([f"stop {wishes.stop}"] if wishes.stop is not None else []), *targets]
+    targets = sorted(f"target {level.words}" for level, _ in wishes.targets)
+    return [*([f"stop {wishes.stop.words}"] if wishes.stop is not None else []), *targets]
 
 
 # --- in the journal ----------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord
+from execbot.model.amounts import money_words
 from execbot.model.enums import CUT_SHORT, UNCONFIRMED, UNSETTLED_STATUSES
 from execbot.model.numbers import CENT, ZERO, round_down, text
 from execbot.model.order import OrderRequest
@@ -101,7 +102,7 @@ def _rest(family: Family, record: OrderRecord, request: OrderRequest) -> OrderRe
 def _nothing_left(family: Family) -> NotPossible:
     done = f"{text(filled(family.orders))} {family.asked.symbol}"
     if family.asked.order.notional is not None:
-        done = f"{text(round_down(worth(family.orders), CENT))} USD"
+        done = f"{money_words(round_down(worth(family.orders), CENT))} USD"
     return NotPossible(
         f"nothing of {family.name} is left to retry: {done} of it are filled",
         record=family.asked,

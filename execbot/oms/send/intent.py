@@ -17,6 +17,7 @@ from execbot.model.enums import OrderClass, OrderType, Side, TimeInForce
 from execbot.model.numbers import maybe_decimal, maybe_text, text
 from execbot.model.options.legs import Leg
 from execbot.model.order import Order, OrderRequest, StopLoss, TakeProfit, kind_of
+from execbot.model.order_words import price_format
 from execbot.model.quote import Quote
 from execbot.model.times import maybe_iso
 from execbot.oms.errors import ClientIdReused
@@ -136,8 +137,10 @@ def _is_like(order: Order, request: OrderRequest) -> bool:
 
 
 def _words(order: Order) -> str:
+    shown = {"trail_percent": text}
+    price = price_format(order)
     prices = (
-        f"{name.removesuffix('_price')} {text(value)}"
+        f"{name.removesuffix('_price')} {shown.get(name, price)(value)}"
         for name in _OWN_NUMBERS[1:]
         if (value := getattr(order, name)) is not None
     )

@@ -6,7 +6,7 @@ from datetime import time
 from decimal import Decimal
 
 from execbot.config.schema import TradingSettings
-from execbot.model.amounts import dollars
+from execbot.model.amounts import dollars, money_words
 from execbot.model.enums import ErrorCategory, OrderType, TimeInForce
 from execbot.model.numbers import CENT, ZERO, is_whole, text
 from execbot.model.options.contract import Contract
@@ -137,14 +137,15 @@ def grid(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | Non
             continue
         if request.spread:
             if price % CENT:
-                return Finding(False, "two decimals", f"{what} {text(price)}")
+                return Finding(False, "two decimals", f"{what} {money_words(price)}")
             continue
         listed = facts.options.contracts.get(request.symbol) or _by_symbol(request.symbol)
         if listed is not None and not is_on_grid(listed, price):
             below, above = neighbours(listed, price)
-            near = f"{below} or {above}"
-            message = f"{what} {text(price)} is off the price grid of {request.symbol}: {near}"
-            return Finding(False, near, f"{what} {text(price)}", message)
+            near = f"{money_words(below)} or {money_words(above)}"
+            seen = f"{what} {money_words(price)}"
+            message = f"{seen} is off the price grid of {request.symbol}: {near}"
+            return Finding(False, near, seen, message)
     return Finding(True, "the price grid", "on it")
 
 
@@ -169,14 +170,14 @@ def quoted(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | N
         if quote is None or quote.mid is None or quote.mid <= 0:
             sides = "no quote"
             if quote is not None:
-                sides = f"bid {text(quote.bid)}, ask {text(quote.ask)}"
+                sides = f"bid {money_words(quote.bid)}, ask {money_words(quote.ask)}"
             message = f"{leg.symbol} is not quoted on both sides: {sides}"
             return Finding(False, limit, sides, message)
         width = (quote.ask - quote.bid) / quote.mid * HUNDRED
         seen = f"{leg.symbol} {percent(width)}"
         is_step = quote.ask - quote.bid <= CENT * 5
         if width < 0 or (width > most and not is_step):
-            message = f"{leg.symbol}: bid {text(quote.bid)}, ask {text(quote.ask)}"
+            message = f"{leg.symbol}: bid {money_words(quote.bid)}, ask {money_words(quote.ask)}"
             message += f", {percent(width)} apart (options.max_spread_pct {percent(most)})"
             return Finding(False, limit, seen, message)
         age = None if quote.at is None else (facts.market.at - quote.at).total_seconds()
@@ -193,19 +194,20 @@ def price_band(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding
         return None
     if _is_free(intent, facts):
         message = "at this credit it can lose nothing, and nobody pays for that: was --debit meant?"
-        return Finding(False, "a price that can fill", f"net {text(request.limit_price)}", message)
+        seen = f"net {money_words(request.limit_price)}"
+        return Finding(False, "a price that can fill", seen, message)
     natural = natural_price(legs(intent), facts.options.quotes)
     if natural is None:
         return None
     net = request.limit_price if request.spread else request.limit_price * request.side.sign
     band = max(abs(natural), NATURAL_MIN) * limits.risk.limit_price_band_pct / HUNDRED
-    seen = f"net {text(net)}, the market {text(natural)}"
+    seen = f"net {money_words(net)}, the market {money_words(natural)}"
     message = ""
     if net > natural + band:
         message = f"the limit is far through the market: {seen}"
         if request.spread and natural < 0 < net:
             message += "; this spread brings money in: was --credit meant?"
-    limit = f"at most {text(band.quantize(CENT))} through"
+    limit = f"at most {money_words(band.quantize(CENT))} through"
     return Finding(net <= natural + band, limit, seen, message)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from execbot.model.amounts import price_words
 from execbot.model.enums import STOP_TYPES
 from execbot.model.numbers import text
 from execbot.model.times import show_eastern
@@ -84,6 +85,8 @@ def stood(state: SymbolState) -> str:
     if state.qty == 0:
         return f"{state.symbol} {'an entry' if any(map(is_entry, state.living)) else 'a plan'}"
     stops = {r.order.stop_price for r in state.living if r.order.type in STOP_TYPES}
-    prices = ", ".join(text(price) for price in sorted(p for p in stops if p is not None))
+    prices = ", ".join(
+        price_words(price, state.symbol) for price in sorted(p for p in stops if p is not None)
+    )
     words = f"{state.symbol} {text(state.qty)} {state.coverage.state.value}"
     return f"{words}, stop at {prices}" if prices else words

@@ -10,6 +10,7 @@ from execbot.exits.plan.plan import PlanStatus
 from execbot.exits.plan.remeasure import remeasured
 from execbot.exits.plan.trailing import follow
 from execbot.exits.rules.actions import SavePlan
+from execbot.model.amounts import maybe_price_words
 from execbot.model.numbers import maybe_text, text
 from execbot.model.symbols import is_option
 from execbot.watch.core import inputs
@@ -57,7 +58,8 @@ class MarketNews:
             return [saved]  # the broker moves it; kept for the day that its order is gone
         stop = followed.stop.price
         data = {"symbol": state.symbol, "stop": text(stop) if stop else None}
-        note = Note("stop_moved", f"{state.symbol} {followed.note} to {data['stop']}", data)
+        words = f"{state.symbol} {followed.note} to {maybe_price_words(stop, state.symbol)}"
+        note = Note("stop_moved", words, data)
         return [saved, note]
 
     def levels(self, item: inputs.LevelsKnown, now: datetime) -> list[Job]:
@@ -74,7 +76,8 @@ class MarketNews:
             if old.price != new.price
         ]
         for old_price, price in moved:
-            words = f"{item.symbol} target {maybe_text(old_price)} -> {maybe_text(price)}"
+            before, now_at = (maybe_price_words(one, item.symbol) for one in (old_price, price))
+            words = f"{item.symbol} target {before} -> {now_at}"
             data = {
                 "symbol": item.symbol,
                 "was": maybe_text(old_price),

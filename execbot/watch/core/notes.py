@@ -14,7 +14,7 @@ from execbot.journal.records import OrderRecord
 from execbot.model.numbers import maybe_text, text
 from execbot.model.options.spreads import underlying_of
 from execbot.model.order import Fill
-from execbot.model.order_words import spreads_words
+from execbot.model.order_words import price_format, spreads_words
 from execbot.model.times import iso, maybe_iso, show_eastern
 from execbot.oms.machine.alarms import STANDING, alarm_words
 from execbot.oms.machine.changes import Change
@@ -110,9 +110,10 @@ def order_note(change: Change, now: datetime, *, replayed: bool = False) -> Note
         "origin": str(record.origin),
         "fills": [_fill_data(fill) for fill in change.fills],
     }
-    price = f" at {data['filled_avg_price']}" if data["filled_avg_price"] else ""
+    price = order.filled_avg_price
+    at = f" at {price_format(order)(price)}" if price else ""
     words = f"{_what(record)} {order.type}: {order.status}"
-    filled = f", filled {data['filled_qty']}{price}" if order.filled_qty else ""
+    filled = f", filled {data['filled_qty']}{at}" if order.filled_qty else ""
     late = " (told before)" if replayed else _when(change.at, now)
     return Note("order", words + filled + late, data)
 

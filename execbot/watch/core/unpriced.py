@@ -8,8 +8,9 @@ from datetime import datetime
 from execbot.exits.living_orders import SymbolOrder, read_orders
 from execbot.exits.plan.plan import PlanStatus
 from execbot.exits.rules.view import Guarded
+from execbot.model.amounts import maybe_price_words, price_words
 from execbot.model.enums import PositionSide
-from execbot.model.numbers import maybe_text, text
+from execbot.model.numbers import text
 from execbot.watch.core.inputs import PricesKnown
 from execbot.watch.core.jobs import Job, Note
 from execbot.watch.core.memory import CoreMemory
@@ -58,13 +59,15 @@ def what_rests(state: SymbolState) -> str:
         return ""
     found = []
     if state.coverage.state is Guarded.EMULATED:
-        found.append(f"the stop at {maybe_text(plan.stop.price) or 'no price'}")
+        found.append(
+            f"the stop at {maybe_price_words(plan.stop.price, plan.symbol, nothing='no price')}"
+        )
     orders = [SymbolOrder.from_record(record) for record in state.orders.values()]
     groups = read_orders(orders, PositionSide.of(state.qty).closing).groups
     served = {group.target_number for group in groups}
     for number, target in enumerate(plan.targets):
         if not target.done and target.price is not None and number not in served:
-            found.append(f"the target at {text(target.price)}")
+            found.append(f"the target at {price_words(target.price, plan.symbol)}")
     if plan.stop.trail is not None and not state.broker_trails:
         found.append("trailing")
     return ", ".join(found)

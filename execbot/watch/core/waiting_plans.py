@@ -11,6 +11,7 @@ from decimal import Decimal
 from execbot.exits.plan.plan import ExitPlan, PlanStatus
 from execbot.exits.rules.actions import SavePlan
 from execbot.exits.rules.outlived import NEVER_FILLED, SOLD
+from execbot.model.amounts import price_words
 from execbot.model.enums import OVER
 from execbot.model.numbers import ZERO, text
 from execbot.watch.core.jobs import Job, Note, Save
@@ -103,9 +104,9 @@ def _joined(state: SymbolState, old: ExitPlan, new: ExitPlan, filled: Decimal) -
 
 
 def _stop_words(plan: ExitPlan) -> str:
-    known = plan.stop.price, plan.stop.spec, plan.stop.trail
-    said = next((level for level in known if level is not None), None)
-    return text(said) if isinstance(said, Decimal) else str(said or "none")
+    if plan.stop.price is not None:
+        return price_words(plan.stop.price, plan.symbol)
+    return str(plan.stop.spec or plan.stop.trail or "none")
 
 
 REPLACED = "a newer plan took its place"

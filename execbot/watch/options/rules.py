@@ -15,6 +15,7 @@ from decimal import Decimal
 from msgspec import Struct, field
 
 from execbot.exits.structures.plan import StructurePlan
+from execbot.model.amounts import money_words
 from execbot.model.numbers import ZERO, text
 from execbot.model.options.changed import ContractChange
 from execbot.model.options.contract import is_plain_root
@@ -173,13 +174,14 @@ def dangers(group: Group, around: Around) -> list[Warn]:
         dividend = around.dividends.get(group.underlying) if contract.is_call else None
         if dividend is not None and (time_value is None or time_value < dividend):
             message = (
-                f"{text(-qty)} sold and {text(gain)} in the money: {group.underlying} goes ex "
-                f"dividend ({text(dividend)}) on the next trading day, assignment is likely tonight"
+                f"{text(-qty)} sold and {money_words(gain)} in the money: {group.underlying} goes "
+                f"ex dividend ({money_words(dividend)}) on the next trading day, assignment is "
+                "likely tonight"
             )
             found.append(Warn("assignment_dividend", symbol, message, critical=True))
         elif time_value is not None and time_value < TIME_VALUE_MIN:
             message = (
-                f"{text(-qty)} sold and {text(gain)} in the money with no time value left: "
+                f"{text(-qty)} sold and {money_words(gain)} in the money with no time value left: "
                 "it may be assigned any night"
             )
             found.append(Warn("assignment_risk", symbol, message))

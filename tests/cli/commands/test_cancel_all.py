@@ -153,4 +153,4 @@ def test_a_negative_wait_is_refused_and_nothing_sent(
 def test_the_sentence_of_a_dry_run_names_stop_and_target(sim_env: dict[str, str]) -> None:
     plan = ["submit", "AAPL", "--qty", "1", "--stop-loss", "150", "--take-profit", "300"]
     shown = execbot([*plan, "--dry-run"], sim_env)
-    assert "stop 150, target 300 passes every check" in shown.out
+    assert "stop 150.00, target 300.00 passes every check" in shown.out

@@ -75,7 +75,7 @@ def test_a_tighter_stop_is_taken_over_and_nothing_is_sent() -> None:
     assert taken(decision).stop.price == 97
     assert taken(decision).stop.initial == 95, "R is measured as before"
     [saved] = of(SavePlan, decision)
-    assert (saved.plan, saved.reason) == (decision.plan, "moved at the broker: stop 95 -> 97")
+    assert (saved.plan, saved.reason) == (decision.plan, "moved at the broker: stop 95.00 -> 97.00")
     [told] = of(Moved, decision)
     assert (told.what, told.was, told.price) == ("stop", 95, 97)
     assert not of(Alarm, decision)
@@ -95,7 +95,7 @@ def test_a_looser_stop_is_taken_over_with_an_alarm(
     assert taken(decision).stop.price == D(to)
     [alarm] = of(Alarm, decision)
     assert (alarm.kind, alarm.critical) == ("stop_loosened", False)
-    assert "20 USD more" in alarm.message
+    assert "20.00 USD more" in alarm.message
     assert quiet(decision)
 
 

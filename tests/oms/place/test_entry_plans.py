@@ -352,7 +352,7 @@ def test_without_a_price_nothing_is_measured(tmp_path: Path) -> None:
 def test_a_level_that_makes_no_sense_is_named(tmp_path: Path) -> None:
     trader = open_trader(tmp_path)
     price_is(trader, "100")
-    with pytest.raises(LevelError, match=r"^stop was 500 with the price at ") as caught:
+    with pytest.raises(LevelError, match=r"^stop was 500.00 with the price at ") as caught:
         place(trader, market("AAPL", "10"), asked("500"))
     assert caught.value.next_step.startswith("Give the stop")
 

@@ -85,4 +85,4 @@ def test_a_stop_that_would_lapse_at_the_close_risks_more() -> None:
 def test_the_words_name_what_is_worse() -> None:
     change = {"qty": D(12), "limit_price": D("100.50")}
     said = words(LIMIT, change, side=Side.BUY, role=Role.ENTRY)
-    assert said == "quantity 10 -> 12, limit 100 -> 100.5"
+    assert said == "quantity 10 -> 12, limit 100.00 -> 100.50"

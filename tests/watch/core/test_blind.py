@@ -66,8 +66,8 @@ def test_the_alarm_comes_in_time_and_names_what_stood_last(
     [alarm] = world.notes_of("blind")
     assert alarm.is_critical
     assert alarm.data["symbols"] == ["AAPL", "MSFT"]
-    assert "AAPL 10 protected, stop at 98" in alarm.text
-    assert "MSFT 4 protected, stop at 97" in alarm.text
+    assert "AAPL 10 protected, stop at 98.01" in alarm.text
+    assert "MSFT 4 protected, stop at 97.00" in alarm.text
 
 
 def test_it_is_told_once_and_so_is_its_end(tmp_path: Path) -> None:

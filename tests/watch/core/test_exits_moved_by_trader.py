@@ -19,6 +19,7 @@ from support.world import D, World, open_market_day, open_world
 from execbot.broker.port import ReplaceRequest
 from execbot.exits.store import change_plan
 from execbot.exits.tags import tag_of
+from execbot.model.amounts import price_words
 from execbot.model.enums import Side
 from execbot.model.order import OrderRequest
 
@@ -66,7 +67,7 @@ def test_a_tightened_stop_is_taken_into_the_plan(tmp_path: Path, exits: list[Exi
     assert world.witness.stop_prices() == {"99"}
     plan = world.the_plan()
     assert (plan.stop.price, plan.stop.initial) == (99, D(was))
-    assert plan.note == f"moved at the broker: stop {was} -> 99"
+    assert plan.note == f"moved at the broker: stop {price_words(D(was))} -> 99.00"
     assert len(set(world.witness.orders()) - before) == len(legs), "one change for each leg"
     assert notes(world, "moved_at_broker") == [
         {"symbol": "AAPL", "what": "stop", "was": was, "price": "99"}
@@ -83,8 +84,8 @@ def test_a_loosened_stop_is_taken_over_and_told_loudly(tmp_path: Path) -> None:
     assert world.the_plan().stop.price == 95
     [told] = notes(world, "stop_loosened")
     assert not told["critical"]
-    assert "from 98 to 95" in told["message"]
-    assert "30 USD more" in told["message"]
+    assert "from 98.00 to 95.00" in told["message"]
+    assert "30.00 USD more" in told["message"]
     world.price("AAPL", "96")
     world.run(10)
     assert world.witness.qty() == 10, "the old stop is no stop any more"

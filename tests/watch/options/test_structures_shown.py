@@ -190,4 +190,4 @@ def test_who_looks_on_sees_the_levels_of_the_structure(tmp_path: Path) -> None:
     for symbol in plan.ratios:
         row = held_row(picture.held[symbol], picture.prices.get(symbol), [], world.now())
         assert (row.guard, row.guard_tone) == ("by watch", "care")
-        assert row.structure == "net stop 0.01, net target 9" and row.stop is None
+        assert row.structure == "net stop 0.01, net target 9.00" and row.stop is None

@@ -20,6 +20,8 @@ from execbot.cli.exit_codes import ExitCode
 from execbot.cli.show.list_form import ColumnsFlag, CsvFlag, ListForm, list_form
 from execbot.cli.show.output import Table
 from execbot.desk.opening import exchange
+from execbot.model.amounts import level_words, money_words
+from execbot.model.numbers import to_decimal
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -135,7 +137,7 @@ def deposit(
       execbot sim deposit 25000
     """
     found = _ask(cli, url, "POST", "deposit", {"amount": amount, "key": key})
-    cli.show(found, f"Cash is now {found['cash']}.")
+    cli.show(found, f"Cash is now {money_words(to_decimal(found['cash']))}.")
 
 
 @app.command()
@@ -209,7 +211,10 @@ def price(
     else:
         found = _ask(cli, url, "GET", path)
     quote = found["quote"]
-    shown = "no price yet" if quote is None else f"bid {quote['bid']}, ask {quote['ask']}"
+    shown = "no price yet"
+    if quote is not None:
+        sides = (f"{side} {level_words(quote[side], found['symbol'])}" for side in ("bid", "ask"))
+        shown = ", ".join(sides)
     cli.show(found, f"{found['symbol']}: {shown}")
 
 

@@ -22,6 +22,8 @@ from execbot.cli.commands.care.sim_options import (
 from execbot.cli.exit_codes import Ended
 from execbot.cli.show.output import envelope, print_json, print_note
 from execbot.desk.opening.bot_run import BotEnded, run_bot
+from execbot.model.amounts import money_words
+from execbot.model.numbers import to_decimal
 
 RUN_HELP = """Run a bot, unchanged, against an exchange of its own.
 
@@ -118,8 +120,8 @@ def _lines(ended: BotEnded) -> list[str]:
 
 def _account_lines(row: Mapping[str, Any]) -> list[str]:
     counts = ", ".join(f"{count} {status}" for status, count in row["orders"].items())
-    lines = [f"{row['account']}: {counts or 'no orders'}; equity ${row['equity']}, "
-             f"profit ${row['profit']}."]  # fmt: skip
+    equity, profit = (money_words(to_decimal(row[name])) for name in ("equity", "profit"))
+    lines = [f"{row['account']}: {counts or 'no orders'}; equity ${equity}, profit ${profit}."]
     for symbol, sides in row["traded"].items():
         held = row["positions"].get(symbol, "0")
         lines.append(f"  {symbol}: bought {sides['bought']}, sold {sides['sold']}, holds {held}")

@@ -15,7 +15,8 @@ from execbot.cli.show.list_form import ColumnsFlag, CsvFlag, list_form
 from execbot.cli.show.output import Cell, Table
 from execbot.desk.look.quotes import QuoteView, quotes
 from execbot.desk.opening.journal_need import Need
-from execbot.model.numbers import maybe_text, text
+from execbot.model.amounts import price_words
+from execbot.model.numbers import maybe_text
 from execbot.model.times import show_age
 
 COLUMNS = (
@@ -144,16 +145,16 @@ def _words(view: QuoteView) -> str:
 
 
 def _contract_words(view: QuoteView) -> str:
-    """`AAPL261218C00250000: call of AAPL (238.10) at 250 until 2026-12-18; delta 0.31, ...`"""
+    """`AAPL261218C00250000: call of AAPL (238.10) at 250.00 until 2026-12-18; delta 0.31, ...`"""
     assert view.option is not None
-    said = view.option.to_dict()
+    said, under = view.option.to_dict(), view.option.underlying_price
     greeks = ", ".join(
         f"{name} {_four(said[name])}" for name in ("delta", "gamma", "theta", "vega")
     )
     return (
         f"{view.symbol}: {said['type']} of {said['underlying']} "
-        f"({maybe_text(view.option.underlying_price) or 'no price'}) at "
-        f"{text(view.option.contract.strike)} until {said['expiry']}; {greeks}, "
+        f"({'no price' if under is None else price_words(under)}) at "
+        f"{price_words(view.option.contract.strike)} until {said['expiry']}; {greeks}, "
         f"implied volatility {_four(said['implied_volatility'])}, open interest "
         f"{maybe_text(view.option.contract.open_interest) or 'not known'}; {_feed_words(view)}."
     )

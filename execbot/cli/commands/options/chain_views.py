@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from execbot.cli.show.amounts import four_decimals, price
 from execbot.cli.show.output import Cell, Table
-from execbot.model.amounts import dollars
+from execbot.model.amounts import dollars, price_words
 from execbot.model.numbers import maybe_text, text
 from execbot.model.order_words import net_words
 
@@ -87,7 +87,7 @@ def chain_table(chain: Chain) -> Table:
             )
         )
     columns = ("contract", "type", "strike", "bid", "ask", "last", "IV", "delta", "theta", "OI")
-    at = "" if chain.price is None else f" at {text(chain.price)}"
+    at = "" if chain.price is None else f" at {price_words(chain.price)}"
     return Table(
         columns,
         rows,
@@ -141,7 +141,7 @@ def structure_lines(one: Structure, name: str) -> list[str]:
 
 
 def kept_lines(name: str, kept: Kept) -> list[str]:
-    """Which exits are in force, and how it stands: `AAPL: net stop 0.6; emulated`."""
+    """Which exits are in force, and how it stands: `AAPL: net stop 0.60; emulated`."""
     state = kept.guarded.value.replace("_", " ")
     if kept.is_part:
         state = "the rest has no exits"

@@ -26,8 +26,9 @@ from execbot.desk.placing import place, prepare
 from execbot.desk.reconciling import reconcile
 from execbot.exits.plan.wishes import Wishes
 from execbot.market.sessions import Session
+from execbot.model.amounts import money_words, price_words
 from execbot.model.enums import OrderType, Side, TimeInForce
-from execbot.model.numbers import ZERO, maybe_text, text
+from execbot.model.numbers import ZERO, text
 from execbot.model.order import OrderRequest
 from execbot.model.order_ids import new_client_order_id
 
@@ -56,7 +57,8 @@ def account(course: Course) -> str:
     blocked = found.trading_blocked or found.account_blocked or found.trade_suspended_by_user
     if blocked or found.status.upper() != "ACTIVE":
         raise SelftestRefused(f"The account may not trade: {found.status}")
-    return f"{found.account_number} is active, buying power {maybe_text(found.buying_power)}"
+    power = "not known" if found.buying_power is None else money_words(found.buying_power)
+    return f"{found.account_number} is active, buying power {power}"
 
 
 def session(course: Course) -> str:
@@ -83,7 +85,7 @@ def choose(course: Course) -> str:
         except BrokerError as error:
             reason = error.message
         if not reason:
-            return f"{symbol}: {_size(course)} may cost {text(course.worst)} USD at most"
+            return f"{symbol}: {_size(course)} may cost {money_words(course.worst)} USD at most"
         why.append(f"{symbol}: {reason}")
     raise SelftestRefused(
         f"No symbol is fit for it: {'; '.join(why)}", next_step="Name another one: --symbol"
@@ -113,7 +115,9 @@ def _unfit(course: Course) -> str:
     cost = course.qty * (2 * spread + quote.ask * MOVED_PCT / 100)
     course.worst = cost.quantize(CENT)
     limit = course.max_cost
-    return f"may cost {text(course.worst)} USD, more than {text(limit)}" if cost > limit else ""
+    if cost <= limit:
+        return ""
+    return f"may cost {money_words(course.worst)} USD, more than {money_words(limit)}"
 
 
 def buy(course: Course) -> str:
@@ -138,7 +142,8 @@ def buy(course: Course) -> str:
     order = course.broker.get_order_by_client_id(sent.record.client_order_id)
     course.entry = order.filled_avg_price or ZERO
     price = course.stops()[0].stop_price
-    return f"bought {text(course.qty)} at {text(course.entry)}; stop at {text(price or ZERO)}"
+    bought, guarded = price_words(course.entry), price_words(price or ZERO)
+    return f"bought {text(course.qty)} at {bought}; stop at {guarded}"
 
 
 def move_stop(course: Course) -> str:
@@ -146,9 +151,9 @@ def move_stop(course: Course) -> str:
     price = (course.entry * (100 - MOVED_PCT) / 100).quantize(CENT, ROUND_DOWN)
     move(course.desk, course.symbol, levels_asked(str(price), ()))
     course.until(
-        lambda: is_stop_at(course.stops(), course.qty, price), f"the stop at {text(price)}"
+        lambda: is_stop_at(course.stops(), course.qty, price), f"the stop at {price_words(price)}"
     )
-    return f"one stop, for all that is held, now at {text(price)}"
+    return f"one stop, for all that is held, now at {price_words(price)}"
 
 
 def close_part(course: Course) -> str:

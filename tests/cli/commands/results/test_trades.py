@@ -131,7 +131,7 @@ def test_a_correction_that_nobody_heard_of_is_told_beside_what_it_changes(
 ) -> None:
     made = execbot(words.split(), corrected)
     assert made.code == 0
-    assert "the broker's average is 59.5, its fills make" in made.err
+    assert "the broker's average is 59.50, its fills make" in made.err
 
 
 def test_figures_wait_for_enough_trades(traded: Env) -> None:

@@ -106,8 +106,8 @@ def test_watch_spreads_them_after_the_fill(trader: Trader) -> None:
 
 def test_people_are_told_in_words(trader: Trader) -> None:
     done = execbot(["submit", "AAPL", "--qty", "5", *TARGETS], trader.env)
-    assert "Targets after the fill: 3 at 204 (1R), 2 at 208 (2R)" in done.out
-    assert "the stop at 196 is for all 5" in done.out
+    assert "Targets after the fill: 3 at 204.00 (1R), 2 at 208.00 (2R)" in done.out
+    assert "the stop at 196.00 is for all 5" in done.out
     assert "No `execbot watch` is running" in done.err
 
 

@@ -137,7 +137,7 @@ def test_every_answer_says_how_far_the_levels_are(trader: Trader) -> None:
     assert plan["distances"] == wanted
     assert "target 157.04 (2R): 4 %, 2R, 60.40 USD gained" in execbot(["exits"], trader.env).out
     moved = execbot(["exits", "move", "AAPL", "--stop", "149"], trader.env).out
-    assert "stop 149: -1.32 %, -0.66R, 20.00 USD at risk" in moved
+    assert "stop 149.00: -1.32 %, -0.66R, 20.00 USD at risk" in moved
 
 
 # --- shorts -------------------------------------------------------------------------------------

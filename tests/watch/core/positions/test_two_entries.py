@@ -72,7 +72,7 @@ def test_both_filled_the_newest_counts_for_all_and_that_is_told(tmp_path: Path) 
     assert kept.stop.price == 85
     assert notes(world) == {"90": "a newer plan took its place", "85": "first share filled"}
     (told,) = world.notes_of("plan_replaced")
-    assert told.text.endswith("all 16 now: stop 85, where the first had 90")
+    assert told.text.endswith("all 16 now: stop 85.00, where the first had 90.00")
 
 
 def test_each_of_three_rungs_has_its_exits_when_those_before_it_came_and_went(
@@ -157,7 +157,7 @@ def test_the_first_entry_joins_what_the_second_has_bought(tmp_path: Path) -> Non
     assert world.witness.qty() == world.witness.covered() == 16
     assert [plan.stop.price for plan in open_plans(world.desk.journal)] == [92]
     (told,) = world.notes_of("plan_replaced")
-    assert told.text.endswith("all 16 now: stop 92, where the first had 90")
+    assert told.text.endswith("all 16 now: stop 92.00, where the first had 90.00")
 
 
 def test_a_plan_whose_entry_ended_unfilled_while_it_waited_says_so(tmp_path: Path) -> None:
