@@ -26,8 +26,8 @@ from execbot.exits.plan.wishes import (
 from execbot.exits.store import drop_plan, entry_is, plan_by_id, plan_of, save_plan
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord, Origin
+from execbot.model.amounts import price_words
 from execbot.model.enums import ErrorCategory, PositionSide, Side
-from execbot.model.numbers import text
 from execbot.model.options.spreads import underlying_of
 from execbot.model.order import OrderRequest
 from execbot.oms.errors import ClientIdReused, NeedsWatch, OmsError
@@ -312,8 +312,8 @@ def _check_standing_stop(plan: ExitPlan, request: OrderRequest, facts: Facts) ->
         symbol, words = request.symbol, "below" if side is PositionSide.LONG else "above"
         raise LevelError(
             error.kind,
-            f"the stop of {symbol} stands at {text(stop)}, and this addition would trade at "
-            f"{text(price)}: its shares would be sold at once",
+            f"the stop of {symbol} stands at {price_words(stop, symbol)}, and this addition would "
+            f"trade at {price_words(price, symbol)}: its shares would be sold at once",
             f"An addition counts on the stop of its position, which must be {words} its price.",
             f"Give another price, or move the stop: execbot exits move {symbol} --stop",
         ) from None
