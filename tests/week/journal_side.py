@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import TYPE_CHECKING, Any
 
 from week.record import Record
@@ -42,11 +43,29 @@ print(json.dumps({
 """
 
 
-def read_books(week: Week) -> Books:
-    """By a program inside: SQLite resolves every link of a path, and would look outside."""
+_IN_DOUBT = """
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1], timeout=30)
+print(db.execute("SELECT count(*) FROM orders WHERE status = 'in_doubt'").fetchone()[0])
+"""
+
+
+def _run_inside(week: Week, program: str) -> CompletedProcess[str]:
+    """Of the journal, by a program inside: SQLite resolves every link of a path, and would look
+    outside."""
     name = str(week.machine.home / _JOURNALS)
     shell = f'exec "$0" -c "$1" {name}'
-    done = week.machine.call(("/bin/sh", "-c", shell, sys.executable, _READ), {})
+    return week.machine.call(("/bin/sh", "-c", shell, sys.executable, program), {})
+
+
+def is_in_doubt(week: Week) -> bool:
+    """Whether the fate of an order is still unknown here; not while there is no journal."""
+    done = _run_inside(week, _IN_DOUBT)
+    return done.returncode == 0 and done.stdout.strip() != "0"
+
+
+def read_books(week: Week) -> Books:
+    done = _run_inside(week, _READ)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     executed: defaultdict[str, Fraction] = defaultdict(Fraction)

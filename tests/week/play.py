@@ -174,8 +174,9 @@ class Week:
 
     def rest(self) -> None:
         """Until no job is going on, every signal is answered, `watch` has no trouble (the broker is
-        back, and it has heard of that) and no share lacks its stop, or for a while: a real night
-        has hours for that."""
+        back, and it has heard of that), no share lacks its stop and no order is in doubt (that is
+        known after some seconds of this machine), or for a while: a real night has hours for
+        that."""
         until = time.monotonic() + SETTLE_SECONDS
         while time.monotonic() < until:
             now = self.venue.now()
@@ -187,7 +188,8 @@ class Week:
             if not self.machine.is_busy and is_ready and not journal_side.trouble(self):
                 with suppress(OSError, ValueError):  # the broker may be away just now
                     record = self.venue.record()
-                    if not any(spell.end == record.at for spell in record.spells()):
+                    bare = any(spell.end == record.at for spell in record.spells())
+                    if not bare and not journal_side.is_in_doubt(self):
                         return
             time.sleep(TURN_SECONDS * 4)
 
