@@ -14,16 +14,20 @@ from execbot.model.enums import PositionSide, Side
 from execbot.oms.place.entry_basis import EntryBasis
 from execbot.oms.place.entry_risk import risk_by
 
-NOT_KNOWN = "Risk: not known, stop 95"
+NOT_KNOWN = "Risk: not known, stop 95.00"
 
 
 @pytest.mark.parametrize(
     ("side", "price", "said"),
     [
-        (PositionSide.LONG, "97", "Risk: 20.00 USD (0.02 % of equity), stop 95, R 2 a share"),
+        (PositionSide.LONG, "97", "Risk: 20.00 USD (0.02 % of equity), stop 95.00, R 2.00 a share"),
         (PositionSide.LONG, "90", NOT_KNOWN),
         (PositionSide.LONG, "95", NOT_KNOWN),
-        (PositionSide.SHORT, "90", "Risk: 50.00 USD (0.05 % of equity), stop 95, R 5 a share"),
+        (
+            PositionSide.SHORT,
+            "90",
+            "Risk: 50.00 USD (0.05 % of equity), stop 95.00, R 5.00 a share",
+        ),
         (PositionSide.SHORT, "97", NOT_KNOWN),
     ],
 )
