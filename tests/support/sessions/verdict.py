@@ -242,9 +242,12 @@ def differences(world: World) -> list[str]:
 
 
 def _is_named(world: World, order_id: str) -> bool:
-    """Whether an order says that it replaced this one. A stop that goes to work names its target,
-    as it does at Alpaca, and what it had replaced before is named by nobody."""
-    return any(row["replaces"] == order_id for row in world.witness.orders().values())
+    """Whether an order that the journal has says that it replaced this one. A stop that goes to
+    work names its target, as it does at Alpaca, and what it had replaced before is named by
+    nobody."""
+    rows = world.witness.orders().items()
+    named = [name for name, row in rows if row["replaces"] == order_id]
+    return any(world.desk.journal.order_by_client_id(name) is not None for name in named)
 
 
 def _fills_there(world: World) -> dict[str, Decimal]:
