@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
+
 from msgspec.structs import replace
 
 from execbot.exits.plan.legs import without_legs
+from execbot.exits.plan.plan import ExitPlan
 from execbot.exits.store import OPEN, drop_plan, plan_by_id
 from execbot.exits.structures.asked import PLAN_OF_ENTRY
 from execbot.exits.structures.plan import StructurePlan, end_structures, structure_plans
+from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord, Role
 from execbot.model.flags import Flag, Flags, flags_of
 from execbot.model.order import OrderRequest
+from execbot.oms.errors import NotPossible
+from execbot.oms.place.denied_exits import denied_plan, denied_structure
 from execbot.oms.place.entry_plans import PricedEntry, asked_again
 from execbot.oms.place.family import Family, filled
 from execbot.oms.place.placed import Placed, why_again
@@ -40,8 +47,8 @@ def place_again(
         entry = PricedEntry(request, structure=_exits_again(placer, record, family, request))
         why = replace(why, plan_id=record.plan_id)
         return placer.place(entry, why, flags=flags, adjust=adjust)
-    plan = plan_by_id(journal, record.plan_id) if record.plan_id is not None else None
-    if plan is None or record.role != Role.ENTRY:
+    plan = _plan_of(journal, record)
+    if plan is None:
         why = replace(why, plan_id=record.plan_id)
         return placer.place(request, why, flags=flags, adjust=adjust)
     position = journal.position(plan.symbol)
@@ -57,6 +64,21 @@ def place_again(
     )
 
 
+def _plan_of(journal: Journal, record: OrderRecord) -> ExitPlan | None:
+    """The plan of an entry, or what would have been that of a denied one; None of anything else.
+    Raises NotPossible where it is not known: without its exits an entry is not tried again."""
+    if record.plan_id is None or record.role != Role.ENTRY:
+        return None
+    plan = plan_by_id(journal, record.plan_id) or denied_plan(journal, record.plan_id)
+    if plan is None:
+        raise NotPossible(
+            f"the exits that were given with {record.client_order_id} are not known",
+            record=record,
+            hint="It would be bought without them: give the order anew, with its exits.",
+        )
+    return plan
+
+
 def _exits_again(
     placer: Placer, record: OrderRecord, family: Family, request: OrderRequest
 ) -> StructurePlan | None:
@@ -67,9 +89,20 @@ def _exits_again(
     found = (structure_of_entry(journal, name, now) for name in names)
     given = next((plan for plan in found if plan is not None), None)
     if given is None:
-        return None
+        return _denied_exits(journal, names, name, now)
     is_in_force = any(p.plan_id == given.plan_id for p in structure_plans(journal, now))
     if is_in_force and filled(family.orders):
         return None
     end_structures(journal, [given.plan_id], f"tried again as {name}", now)
+    return replace(given, plan_id=f"{PLAN_OF_ENTRY}{name}", created_at=now, entry=name)
+
+
+def _denied_exits(
+    journal: Journal, names: Iterable[str], name: str, now: datetime
+) -> StructurePlan | None:
+    """The exits of a spread that was denied, for the order `name`; None where there were none."""
+    found = (denied_structure(journal, f"{PLAN_OF_ENTRY}{one}", now) for one in names)
+    given = next((plan for plan in found if plan is not None), None)
+    if given is None:
+        return None
     return replace(given, plan_id=f"{PLAN_OF_ENTRY}{name}", created_at=now, entry=name)

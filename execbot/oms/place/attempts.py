@@ -110,6 +110,7 @@ class Attempts:
         checked = self.risk.check(request, flags=flags)
         checked.lifting(before.lifts)
         checked.on_pass = None if before.did_pass else before.on_pass
+        checked.on_denial = None if before.did_pass else before.on_denial
         checked.entry_price, checked.shortfall = before.entry_price, before.shortfall
         checked.aside, checked.joins = before.aside, before.joins
         return checked

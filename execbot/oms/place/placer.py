@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -25,6 +25,7 @@ from execbot.model.order import OrderRequest
 from execbot.model.symbols import is_option
 from execbot.oms.errors import FlagNotAllowed, OmsError, WouldRest
 from execbot.oms.place.attempts import Attempts, Resize
+from execbot.oms.place.denied_exits import keep_denied
 from execbot.oms.place.entry_plans import (
     NO_EXITS,
     PricedEntry,
@@ -197,6 +198,9 @@ class Placer(Attempts):
         checked.asks_anew = joined is None
         if entry.structure is not None:
             checked.on_pass = _saving_structure(checked.on_pass, entry.structure, self.oms.now())
+        checked.on_denial = partial(
+            keep_denied, plan=plan, structure=entry.structure, now=self.oms.now()
+        )
 
         def attempts(request: OrderRequest) -> Placed:
             return self._attempts(

@@ -82,10 +82,10 @@ class Checked(Struct, eq=False):
     """One request with its facts and verdict. `gate` is what the submit pipeline asks.
 
     `on_pass` runs in the transaction of the intent when every check has passed: what it writes is
-    durable together with the intent, and what it raises leaves no intent behind. `tripped` is set
-    by the gate when the refusal raised the kill switch, `did_pass` when it let the order go.
-    `lifts` are orders of ours that will be gone before this one is sent: no check counts them.
-    `replaces` is the order at the broker whose place it takes.
+    durable together with the intent, and what it raises leaves no intent behind; `on_denial` runs
+    in that of a denial. `tripped` is set by the gate when the refusal raised the kill switch,
+    `did_pass` when it let the order go. `lifts` are orders of ours that will be gone before this
+    one is sent: no check counts them. `replaces` is the order at the broker whose place it takes.
     """
 
     request: OrderRequest
@@ -97,6 +97,7 @@ class Checked(Struct, eq=False):
     lifts: frozenset[str] = frozenset()
     replaces: Order | None = None
     on_pass: OnPass | None = None
+    on_denial: OnPass | None = None
     tripped: KillSwitch | None = None
     did_pass: bool = False
     aside: Aside = nullcontext
@@ -213,6 +214,8 @@ class Checked(Struct, eq=False):
         if self.asks_anew and risk.has_moved(self.facts):
             raise AskAnew
         self.tripped = halting.trip_if_due(journal, self.verdict, now)
+        if self.on_denial is not None:
+            self.on_denial(journal)
         refusal = POSITION_GONE if is_gone else gate_verdict(self.verdict)
         return replace(refusal, facts=self.audited())
 

@@ -18,7 +18,10 @@ from support.signal_trader import SignalTrader, open_trader
 from execbot.journal.records import FillState
 from execbot.model.enums import Side
 from execbot.model.order import OrderRequest
+from execbot.oms.sync.adjustments import book_split
+from execbot.oms.sync.held_before import take_over
 from execbot.oms.sync.options.pending_events import pending_events
+from execbot.oms.sync.split_evidence import SPLIT_ROWS, by_record
 
 D = Decimal
 WIDE = {"max_position_size_pct": D(90), "max_account_exposure_pct": D(90)}
@@ -172,6 +175,32 @@ def test_shares_that_are_sold_before_the_rows(tmp_path: Path, part: int | None, 
     if on < "2026-10-09":
         split(trader, 4, 1)
         assert trader.desk.oms.reconcile().breaks == ()
+    trader.until("2026-10-12 11:00")
+    trader.fill(1)
+    judge(trader)
+
+
+def test_contracts_that_changed_beside_shares_that_were_taken_over(tmp_path: Path) -> None:
+    """The split of the shares is in the books by its record, before any row of the contracts."""
+    trader = opened(tmp_path)
+    call, other = (near(trader.desk, steps=n, days=8).symbol for n in (-3, 2))
+    held(trader, call, 1)
+    held(trader, other, 2)
+    trader.desk.client.exercise(call)
+    trader.fill(1)
+    [shares] = [p for p in trader.desk.client.get_positions() if p.symbol == "AAPL"]
+    take_over(trader.desk.journal, trader.desk.client, shares, trader.desk.now)
+    split(trader, 2, 1)
+    # As a `watch` does that follows the shares alone.
+    journal, rows = trader.desk.journal, trader.desk.client.get_activities(SPLIT_ROWS)
+    theirs = next(p for p in trader.desk.client.get_positions() if p.symbol == "AAPL")
+    executions = journal.executions(symbol="AAPL")
+    found = by_record("AAPL", executions, rows, theirs.qty, theirs.avg_entry_price)
+    assert found is not None and book_split(journal, found, trader.desk.now())
+    assert books(trader) == {call: "1", other: "2", "AAPL": "200"}
+    assert pending(trader) >= {call, other}
+    result = trader.desk.oms.reconcile()
+    assert result.breaks == () and result.adopted_positions == ()
     trader.until("2026-10-12 11:00")
     trader.fill(1)
     judge(trader)

@@ -17,7 +17,7 @@ from execbot.broker.port import ReplaceRequest
 from execbot.config.schema import ScaleInSettings
 from execbot.exits.levels import parse_level
 from execbot.exits.plan.wishes import Wishes, in_equal_parts
-from execbot.exits.store import open_plans
+from execbot.exits.store import every_plan, open_plans
 from execbot.journal.records import OrderRecord
 from execbot.model.enums import OrderStatus, OrderType, Side
 from execbot.model.order import OrderRequest
@@ -129,6 +129,39 @@ def test_retry_that_is_refused_leaves_no_plan_behind(tmp_path: Path) -> None:
     with pytest.raises(Refused):
         retry(trader.placer, "far")
     assert open_plans(trader.desk.journal) == []
+
+
+def denied_entry(trader: SignalTrader, name: str) -> None:
+    halting.raise_switch(trader.desk.journal, Level.HALTED, "x", "trader", trader.desk.now())
+    with pytest.raises(Refused):
+        planned_entry(trader, name, "95")
+
+
+def test_retry_of_a_denied_entry_comes_with_the_exits_that_were_asked_for(tmp_path: Path) -> None:
+    """Denied again meanwhile, too. They were nobody's plan until then."""
+    trader = open_trader(tmp_path)
+    journal = trader.desk.journal
+    denied_entry(trader, "no")
+    with pytest.raises(Refused):
+        retry(trader.placer, "no")
+    assert open_plans(journal) == every_plan(journal, "AAPL") == []
+    halting.resume(journal, "looked into", trader.desk.now())
+    again = retry(trader.placer, "no.h1").record
+    (plan,) = open_plans(journal)
+    assert (again.plan_id, plan.plan_id) == ("plan-no.h2", "plan-no.h2")
+    assert (plan.stop.price, [str(t.spec) for t in plan.targets]) == (D(90), ["1R", "2R"])
+    assert trader.desk.orders_there()["no.h2"]["order_class"] == "oto"
+
+
+def test_an_entry_whose_exits_nobody_knows_is_not_tried_again(tmp_path: Path) -> None:
+    """As one that an earlier version has denied."""
+    trader = open_trader(tmp_path)
+    denied_entry(trader, "no")
+    halting.resume(trader.desk.journal, "looked into", trader.desk.now())
+    trader.desk.journal._run("DELETE FROM audit WHERE kind = 'exits_denied'")
+    with pytest.raises(NotPossible, match="the exits that were given with no are not known"):
+        retry(trader.placer, "no")
+    assert not trader.desk.orders_there()
 
 
 def test_retry_of_a_refused_order_is_refused_again_while_the_reason_holds(tmp_path: Path) -> None:

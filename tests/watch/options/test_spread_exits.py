@@ -23,12 +23,14 @@ from execbot.model.enums import OrderStatus
 from execbot.model.flags import NO_FLAGS, Flags, flags_of
 from execbot.model.options.spreads import spread_request
 from execbot.model.order import OrderRequest
-from execbot.oms.errors import ClientIdReused, NeedsWatch
+from execbot.oms.errors import ClientIdReused, NeedsWatch, Refused
 from execbot.oms.place.entry_plans import LegsRefused, asked_by_submit
 from execbot.oms.place.placer import Placer
 from execbot.oms.place.retry_by_hand import retry
 from execbot.oms.place.risk_gate import RiskGate
 from execbot.oms.signals.entry import SignalEntries
+from execbot.risk import halting
+from execbot.risk.kill_switch import Level
 
 D = Decimal
 TWICE = flags_of(add=True, also=True, allow_duplicate=True)
@@ -202,6 +204,19 @@ def test_another_try_brings_them_again(tmp_path: Path) -> None:
     world.desk.oms.cancel("entry")
     world.journal_changed = True
     world.run(3)
+    placed = retry(placer_of(world), "entry")
+    [plan] = plans(world)
+    assert (plan.entry, plan.stop_net) == (placed.record.client_order_id, D("0.10"))
+
+
+def test_another_try_of_a_denied_one_brings_them_too(tmp_path: Path) -> None:
+    world = opened(tmp_path)
+    journal = world.desk.journal
+    halting.raise_switch(journal, Level.HALTED, "x", "trader", world.now())
+    with pytest.raises(Refused):
+        place(world, entry(world), wishes("0.10"))
+    assert plans(world) == []
+    halting.resume(journal, "looked into", world.now())
     placed = retry(placer_of(world), "entry")
     [plan] = plans(world)
     assert (plan.entry, plan.stop_net) == (placed.record.client_order_id, D("0.10"))

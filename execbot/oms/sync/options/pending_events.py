@@ -24,6 +24,7 @@ from execbot.model.times import iso, parse_time
 from execbot.oms.sync.differences import PositionDifference, compare
 from execbot.oms.sync.options import deliveries, option_ends
 from execbot.oms.sync.options.split_deliveries import (
+    is_booked_already,
     is_nothing_left,
     perhaps_ended,
     split_since,
@@ -97,8 +98,11 @@ def _delivered_before_split(
         theirs = next((p for p in listed if p.symbol == root), None)
         adopted = deliveries.adopted_lately(journal.executions(symbol=root), now)
         split = split_since(ours, items, theirs, adopted, now)
-        is_gone = is_shown and is_nothing_left(ours, items, theirs, adopted)
-        if split is None and not is_gone:
+        is_over = is_shown and (
+            is_nothing_left(ours, items, theirs, adopted)
+            or is_booked_already(ours, items, theirs, adopted)
+        )
+        if split is None and not is_over:
             return None
         qty = theirs.qty if theirs is not None else ZERO
         found += [PositionDifference(root, ours.qty, qty)] if ours.qty != qty else []

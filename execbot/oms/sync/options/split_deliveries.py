@@ -70,6 +70,19 @@ def is_nothing_left(
     return theirs is None and shares.qty + came == 0
 
 
+def is_booked_already(
+    shares: PositionRecord,
+    gone: Iterable[PositionDifference],
+    theirs: Position | None,
+    adopted: Adopted | None,
+) -> bool:
+    """Whether just what the contracts brought was taken over, and a split of it is in the books:
+    nothing of the shares is left to explain."""
+    came = sum(map(shares_delivered, gone), ZERO)
+    is_taken = adopted is not None and adopted.qty == came
+    return is_taken and theirs is not None and theirs.qty == shares.qty
+
+
 def perhaps_ended(
     differing: Iterable[PositionDifference],
 ) -> Iterator[tuple[PositionDifference, ...]]:
