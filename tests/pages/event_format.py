@@ -115,6 +115,7 @@ AUDITS = {
     "queue": "why an order was kept for the open",
     "recovery": "what was done about an error or a rejection",
     "by_hand": "an order that was retried or given up by hand",
+    "exits_denied": "exits asked for with an entry that was denied; `orders retry` brings them",
     "halt": "the kill switch: who, why, and its end",
     "limits": "a looser configuration was adopted",
     "unread": "a row of the broker that holds an impossible value, as it came",

@@ -18,6 +18,7 @@ from support.paths import ROOT
 
 from execbot.journal.schema import TABLES
 from execbot.model.order import OrderRequest
+from execbot.oms.place.denied_exits import KIND as EXITS_DENIED
 from execbot.oms.place.placed import SENT_BACK
 from execbot.oms.sync.unread_rows import AUDIT_KIND
 from execbot.watch.loop import AUDITED
@@ -36,7 +37,8 @@ def test_every_column_and_word_has_its_line() -> None:
 
 
 def test_every_kind_of_decision_has_its_line() -> None:
-    kept = literals("audit", "_audit") | AUDITED | {AUDIT_KIND, SENT_BACK[0], "pace"}
+    kept = literals("audit", "_audit") | AUDITED
+    kept |= {AUDIT_KIND, EXITS_DENIED, SENT_BACK[0], "pace"}
     assert set(event_format.AUDITS) == kept
 
 
