@@ -252,7 +252,7 @@ class OptionCare:
         before = self._due.get(plan.plan_id)
         leave, due = planned(plan, group, self._due)
         self._due[plan.plan_id] = due
-        if leave is None and due and due == before:
+        if leave is None and due and before:
             return None, [unsold(plan)]
         fixed = plan.left_alone(group.held, units)
         if leave is not None and fixed != plan and market.is_open:

@@ -124,13 +124,14 @@ def _with_their_cover(held: Mapping[str, Decimal], ends: Sequence[str]) -> dict[
 def planned(
     plan: StructurePlan, group: Group, before: Mapping[str, str]
 ) -> tuple[Leave | None, str]:
-    """Whether a plan's level is reached: twice in a row, so that one bad quote closes nothing.
-    `before` is what was due at the last look, by plan. Returns what is due now besides."""
+    """Whether a level of the plan is reached, the same or another one: twice in a row, so that one
+    bad quote closes nothing. `before` is what was due at the last look, by plan. Returns what is
+    due now besides."""
     units = plan.units_in(group.held)
     if not units:
         return None, ""
     due = plan.due(plan.worth(group.middles), group.price)
-    if not due or before.get(plan.plan_id) != due:
+    if not due or not before.get(plan.plan_id):
         return None, due
     sellable = _sellable(plan.quantities(units), group.quotes)
     return (Leave(group.underlying, sellable, due, plan.plan_id) if sellable else None), due

@@ -120,6 +120,17 @@ def test_a_correction_of_a_replaced_order_reaches_the_one_that_took_over(day: An
     assert (old["filled_qty"], now["filled_qty"]) == ("0", "0")
 
 
+def test_what_is_left_of_a_position_never_has_an_average_below_nothing(day: Any) -> None:
+    """Dear shares are taken back of which the cheap ones that are left were the average."""
+    trade(day, "buy", 10)
+    day.post("/sim/price", {"symbol": "AAPL", "price": 200})
+    made = trade(day, "buy", 10)
+    trade(day, "sell", 9)
+    assert figures(day)[:2] == ("11", "150")
+    day.post("/sim/executions/bust", {"order_id": made["id"]})
+    assert figures(day)[:2] == ("1", "150")
+
+
 @pytest.mark.parametrize("body", [{}, {"qty": "10"}, {"price": "0"}, {"order_id": "x", "qty": "1"}])
 def test_a_correction_that_changes_nothing_or_means_nothing_is_refused(
     day: Any, body: dict[str, str]

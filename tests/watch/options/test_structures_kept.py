@@ -243,6 +243,21 @@ def test_leg_that_nobody_bids_for_leaves_the_structure_its_stop(
     assert is_unpriced(plan, group) is not known
 
 
+@pytest.mark.parametrize(
+    ("before", "leaves"), [("", False), ("target", True), ("underlying_stop", True)]
+)
+def test_a_level_is_acted_on_after_two_looks_at_the_same_or_another(
+    before: str, leaves: bool
+) -> None:
+    """A put that gains as its stock falls may come to its target and to the level of its stock in
+    turn: at no two looks the same, and at each of them it is to be left."""
+    now = datetime(2026, 10, 7, 15, tzinfo=UTC)
+    plan = StructurePlan("s", "AAPL", {"A": D(1)}, now, D(1), target_net=D("1.20"))
+    group = Group("AAPL", {"A": D(1)}, {"A": quoted("1.20", "1.30")})
+    leave, due = planned(plan, group, {"s": before})
+    assert (leave is not None, due) == (leaves, "target")
+
+
 def test_an_assignment_over_night_is_told_before_its_rows_are_there(tmp_path: Path) -> None:
     """Positions change at once; nobody hears of it by stream, and the rows come a day late."""
     world = opened(tmp_path)

@@ -116,8 +116,12 @@ class Position:
             self.today_cost = self.cost
         else:
             change = qty * price + dearer
-            self.cost += change
-            self.today_cost += change
+            if (self.cost + change) / self.qty > 0:
+                self.cost += change
+                self.today_cost += change
+            else:  # less than what was sold since had cost: what is left keeps its average
+                self.cost *= self.qty / before
+                self.today_cost *= self.qty / before
         self.lots = [(self.qty, self.average)]
 
     def start_day(self) -> None:
