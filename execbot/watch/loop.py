@@ -245,6 +245,7 @@ class WatchLoop:
                     self._pending,
                     self._inbox.put,
                     self.performer.is_under_way,
+                    self.watcher,
                 )
                 self._stand_in.go_on()
             return

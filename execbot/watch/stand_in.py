@@ -60,6 +60,22 @@ def emergency_part(plan_id: str, version: int, step: int) -> str:
     return hashlib.sha256(f"{plan_id} {version} {step}".encode()).hexdigest()[:24]
 
 
+def _go_on_counting(watcher: Watcher, before: Watcher | None) -> None:
+    """How long shares have had no stop, and whether that was told, does not begin anew."""
+    if before is None:
+        return
+    for symbol, state in watcher.core.symbols.items():
+        known = before.core.symbols.get(symbol)
+        if known is not None and known.memory.uncovered_since is not None:
+            state.memory = replace(
+                state.memory,
+                uncovered_since=known.memory.uncovered_since,
+                exposed_since=known.memory.exposed_since,
+                is_alarmed=known.memory.is_alarmed,
+                alarmed_at=known.memory.alarmed_at,
+            )
+
+
 @dataclass
 class _Sent:
     """An exit that was sent from memory, as the broker answered it."""
@@ -72,13 +88,15 @@ class _Sent:
 @dataclass
 class StandIn:
     """`make` builds watcher and hands on a copy of the journal at `path`; `frames` grows while it
-    runs. A symbol that `is_under_way` with the ordinary hands is theirs."""
+    runs. A symbol that `is_under_way` with the ordinary hands is theirs. It goes on with the counts
+    of `before`, the ordinary watcher, which decides nothing meanwhile."""
 
     make: Callable[[], tuple[Watcher, Performer]]
     path: Path
     frames: list[TradeUpdate]
     tell: Callable[[Note], None]
     is_under_way: Callable[[str], bool] = lambda symbol: False
+    before: Watcher | None = None
     sent: list[_Sent] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -156,6 +174,8 @@ class StandIn:
         except (BrokerError, OmsError) as error:  # it is asked again, after every failure
             log.warning("who stands in could not read the account: %s", error)
         self._jobs = deque(watcher.load())
+        _go_on_counting(watcher, self.before)
+        self.before = watcher  # for the next copy
         states = watcher.core.symbols.values()
         self._left_alone = {s.symbol for s in states if s.plan is not None and s.plan.lift}
         self._jobs.extend(watcher.feed(inputs.StreamUp(watcher.now())))

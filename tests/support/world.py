@@ -296,7 +296,11 @@ class World:
             return
         if self.stand_in is None:
             self.stand_in = StandIn(
-                self._copied, self.desk.journal.path, self.waiting, self.notes.append
+                self._copied,
+                self.desk.journal.path,
+                self.waiting,
+                self.notes.append,
+                before=self.watcher,
             )
             self.stand_in.begin()
         self.stand_in.turn()

@@ -29,7 +29,7 @@ from support.wishes import stop_at, target, wishes
 from support.world import World, open_world
 
 from execbot.desk.account import open_desk
-from execbot.desk.watching import WatchSession
+from execbot.desk.watching import LOCK_SECONDS, WatchSession
 from execbot.exits.plan.plan import AdjustRules, Lift
 from execbot.exits.store import save_plan
 from execbot.exits.tags import tag_of
@@ -205,6 +205,23 @@ def test_a_symbol_that_another_process_had_in_hand_is_left_alone(
     assert lease is None or not lease.lasts(world.now())
     assert world.witness.covered() == (0 if holder else 10)
     assert len(stand_in.sent) == (0 if holder else 1)
+
+
+def test_the_time_without_a_stop_is_counted_on_while_the_journal_is_locked(tmp_path: Path) -> None:
+    """Who stands in for two seconds of a lock begins with what was counted until then."""
+    world = open_world(tmp_path)
+    world.trader.buy("10", stop_at("2%"))
+    world.run(3)
+    refused = {"method": "POST", "path": "/v2/orders", "params": {"status": 422}, "count": 1000}
+    world.desk.fault("server_error", **refused)
+    limit = float(world.settings.exits.unprotected_alarm_seconds)
+    world.trader.cancel_elsewhere()
+    world.run(limit - LOCK_SECONDS)
+    assert world.alarm_kinds() == []
+    world.locked_at = world.ns
+    world.run(LOCK_SECONDS + 0.5)
+    assert world.stand_in is not None
+    assert {"unprotected", "stop_emulated"} & set(world.alarm_kinds())
 
 
 def test_a_way_out_that_is_due_waits_for_the_journal_and_takes_no_stop_away(tmp_path: Path) -> None:
